@@ -1,0 +1,1 @@
+"""What generates text: vLLM, transformers and OpenAI-compatible servers behind one Protocol."""

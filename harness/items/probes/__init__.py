@@ -1,0 +1,1 @@
+"""Generated items that nobody can have trained on, by genre, family, level and seed."""

@@ -1,0 +1,144 @@
+"""The item: one evaluation question with its format rule, its gold answer and its content hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+GENRES = (
+    "writing",
+    "roleplay",
+    "reasoning",
+    "math",
+    "coding",
+    "extraction",
+    "stem",
+    "humanities",
+)
+# Probes measure obedience to an output format as a genre of its own.
+PROBE_GENRES = ("math", "reasoning", "extraction", "format")
+
+FormatKind = Literal["choice", "integer", "number", "span", "json", "lines", "pattern"]
+Metric = Literal["exact", "number", "char_f1", "set_f1", "json"]
+METRICS: tuple[Metric, ...] = ("exact", "number", "char_f1", "set_f1", "json")
+
+JsonType = Literal["string", "integer", "number", "boolean", "strings", "integers"]
+
+
+@dataclass(frozen=True)
+class FormatRule:
+    """What the raw answer must look like, checkable without knowing the gold answer.
+
+    kind:
+      choice   exactly one of `labels`
+      integer  ASCII digits with an optional minus; no separators, no unit
+      number   as integer, optionally with a decimal part
+      span     one line of 1 to `max_chars` characters without surrounding quotes;
+               with `verbatim` it must be a substring of the last turn
+      json     one JSON object with exactly the keys of `keys`, each of the type named there
+      lines    `count` lines (any positive number when None), one entry each, no bullets
+      pattern  the whole answer matches the regular expression `pattern`
+    """
+
+    kind: FormatKind
+    labels: tuple[str, ...] = ()
+    max_chars: int | None = None
+    verbatim: bool = False
+    keys: dict[str, JsonType] = field(default_factory=dict)
+    count: int | None = None
+    pattern: str | None = None
+
+
+@dataclass(frozen=True)
+class Item:
+    """One evaluation question.
+
+    id         unique within its set
+    genre      one of GENRES, or "format" for probes
+    turns      user messages, asked in order; all present items have one or two
+    answer     the gold answer exactly as a perfect model would print it (for `json` the object's
+               text, for `lines` the entries joined by newlines)
+    format     the rule that the raw answer must obey
+    metric     how a processed answer is compared with `answer`
+    accept     further answers that are as right as `answer`
+    skill      what the item exercises, e.g. "math/ratio"
+    level      difficulty 1 to 5, when graded
+    template   surface template, for items that were generated
+    seen       whether that template may also occur in training data; None for written items
+    cluster    items of equal cluster share a passage or template and are not independent
+    """
+
+    id: str
+    genre: str
+    turns: tuple[str, ...]
+    answer: str
+    format: FormatRule
+    metric: Metric
+    accept: tuple[str, ...] = ()
+    skill: str = ""
+    level: int | None = None
+    template: str | None = None
+    seen: bool | None = None
+    cluster: str | None = None
+
+    @cached_property
+    def hash(self) -> str:
+        """SHA-256 (hex) of everything that is asked or scored; the id and labels are not."""
+        return content_hash(
+            {
+                "turns": self.turns,
+                "answer": self.answer,
+                "accept": self.accept,
+                "format": self.format,
+                "metric": self.metric,
+            }
+        )
+
+
+def content_hash(value: Any) -> str:
+    """SHA-256 (hex) of a value's canonical JSON: sorted keys, no spaces, UTF-8, dataclasses as
+    objects. Equal content gives an equal hash on every machine and version."""
+    text = json.dumps(
+        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_plain
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: getattr(value, name) for name in value.__dataclass_fields__}
+    raise TypeError(f"no canonical JSON for {type(value).__name__}")
+
+
+def check_item(item: Item) -> str | None:
+    """What is wrong with an item by itself, as a phrase, or None.
+
+    Whether the gold answer obeys its own format rule is `scoring.check_gold`'s question.
+    """
+    rule = item.format
+    if not item.id.strip():
+        return "`id` is empty, expected a unique name"
+    if item.genre not in GENRES and item.genre not in PROBE_GENRES:
+        return f"`genre` is {item.genre!r}, expected one of {', '.join(GENRES)} or format"
+    if not item.turns or any(not turn.strip() for turn in item.turns):
+        return "`turns` holds no text, expected one or more user messages"
+    if not item.answer.strip():
+        return "`answer` is empty, expected the gold answer as a perfect model prints it"
+    if item.level is not None and not 1 <= item.level <= 5:
+        return f"`level` is {item.level}, expected 1 to 5"
+    if rule.kind == "choice" and len(set(rule.labels)) < 2:
+        return "`format.labels` needs two or more different labels for kind choice"
+    if rule.kind == "json" and not rule.keys:
+        return "`format.keys` is empty, expected the object's keys and their types for kind json"
+    if rule.kind == "pattern":
+        if rule.pattern is None:
+            return "`format.pattern` is missing, expected a regular expression for kind pattern"
+        try:
+            re.compile(rule.pattern)
+        except re.error as error:
+            return f"`format.pattern` is not a regular expression: {error}"
+    return None

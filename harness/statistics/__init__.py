@@ -1,0 +1,1 @@
+"""Intervals and tests over scores: pure functions over arrays, each citing its source."""

@@ -1,0 +1,1 @@
+"""DuckDB: schema, migrations, writing and queries."""
