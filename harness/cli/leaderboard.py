@@ -1,0 +1,47 @@
+"""`harness leaderboard`: ranks what was measured."""
+
+from __future__ import annotations
+
+import click
+
+from harness.cli.options import print_rows, store_option, table_options
+
+
+@click.command("leaderboard")
+@click.option("--suite", "suites", metavar="A,B", default="", help="Only these suites.")
+@click.option(
+    "--checkpoints", is_flag=True, help="A row for every checkpoint, not each run's last."
+)
+@click.option("--all", "everything", is_flag=True, help="Older item sets and protocols too.")
+@store_option
+@table_options
+def command(
+    suites: str, checkpoints: bool, everything: bool, store: str | None, output: str | None
+) -> None:
+    """Rank what was measured: score with interval, genres, growth over steps.
+
+    One board a suite; only scores of one protocol, item set and number of samples stand together.
+    """
+    from harness.report.standings import boards
+    from harness.store.database import store_path
+    from harness.store.queries import refresh
+
+    path = store_path(store)
+    refresh(path)
+    wanted = [name.strip() for name in suites.split(",") if name.strip()]
+    made, left_out = boards(
+        path, suites=wanted, every_checkpoint=checkpoints, all_item_sets=everything
+    )
+    if output:
+        print_rows([one.to_dict() for board in made for one in board.standings], output)
+        return
+    from rich.console import Console
+
+    from harness.report.leaderboard import print_boards
+
+    console = Console()
+    if not made:
+        which = f" of {', '.join(wanted)}" if wanted else ""
+        console.print(f"{path}: no evaluation{which} yet; `harness eval CHECKPOINT` makes one.")
+        return
+    print_boards(console, made, left_out)

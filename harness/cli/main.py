@@ -1,0 +1,80 @@
+"""The `harness` command: a table of commands, each imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from harness import __version__
+from harness.errors import HarnessError
+
+# name -> (module that holds it, what the overview says)
+COMMANDS = {
+    "eval": ("harness.cli.eval", "Measure checkpoints: every item, every answer, every score."),
+    "leaderboard": ("harness.cli.leaderboard", "Rank what was measured, with intervals."),
+    "show": ("harness.cli.show", "Read one evaluation: items, answers, failures."),
+    "checkpoint": ("harness.cli.checkpoint", "Inspect checkpoints; import a GGUF."),
+    "items": ("harness.cli.items", "Validate evalsets; print generated probes."),
+    "doctor": ("harness.cli.doctor", "Say what works here, and what mends the rest."),
+}
+
+# Exit statuses: 0 pass, 1 regression, 2 inconclusive, 3 usage or data error.
+USAGE_OR_DATA_ERROR = 3
+
+
+class _LazyGroup(click.Group):
+    """Knows its commands by name alone, so that `--help` imports none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(COMMANDS[cmd_name][0])
+        command = getattr(module, "command")  # noqa: B009  (typed as Any on purpose)
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.group(
+    cls=_LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="harness")
+@click.pass_context
+def harness(context: click.Context) -> None:
+    """Measure every checkpoint of a Japanese LLM, and know what changed.
+
+    Results live in results.duckdb (--store, or HARNESS_STORE).
+    """
+    if context.invoked_subcommand is None:
+        from harness.cli.home import show_home
+
+        show_home()
+
+
+def main() -> None:
+    """Runs the command line; a HarnessError becomes one sentence and exit status 3."""
+    try:
+        status = harness.main(standalone_mode=False)
+    except HarnessError as error:
+        click.secho(f"error: {error}", fg="red", err=True)
+        sys.exit(USAGE_OR_DATA_ERROR)
+    except click.exceptions.Abort:
+        click.echo("interrupted; repeat the command to go on", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(USAGE_OR_DATA_ERROR)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,340 @@
+"""Runs one evaluation: plan, generate, score, store; resumable by repeating the same command.
+
+Invariants:
+- A request is known by its content key: checkpoint fingerprint, item hash, rendered prompt,
+  sampling settings, sample index. What the store already answers is never asked again; an error
+  is owed again.
+- Every batch is durable before it counts as done (`store.write.spool`), so that a kill at any
+  instant loses at most the batch in hand.
+- planned = done + failed at the end, counted from the store's rows.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.checkpoint import Checkpoint
+from harness.engines.prompt import Renderer
+from harness.engines.types import Engine, Generation, Request
+from harness.evaluation_rows import (
+    Planned,
+    checkpoint_row,
+    generation_row,
+    item_row,
+    protocol_row,
+    request_row,
+    score_rows,
+)
+from harness.items.schema import Item, content_hash
+from harness.protocols.types import Answer, Ask, Protocol
+from harness.store import database, queries, write
+
+log = logging.getLogger(__name__)
+
+# A batch is committed when it is this large or this old, whichever comes first.
+BATCH_ROWS = 256
+BATCH_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where an evaluation stands; counts of requests."""
+
+    planned: int
+    reused: int
+    done: int
+    failed: int
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one call of `evaluate` did."""
+
+    evaluation: str
+    progress: Progress
+    engine: str
+    seconds: float
+
+
+Report = Callable[[Progress], None]
+
+
+def evaluation_id(
+    checkpoint: Checkpoint, protocol: Protocol, items: Sequence[Item], samples: int, seed: int
+) -> str:
+    """The same checkpoint, protocol, items, samples and seed are the same evaluation."""
+    # Greedy answers do not depend on a seed, so neither does their evaluation.
+    effective = seed if samples > 1 else 0
+    return content_hash(
+        [checkpoint.fingerprint, protocol.hash, items_hash(items), samples, effective]
+    )
+
+
+def items_hash(items: Sequence[Item]) -> str:
+    """Identity of a set of items, whatever their order."""
+    return content_hash(sorted(item.hash for item in items))
+
+
+def prepare_request(ask: Ask, checkpoint: Checkpoint, render: Renderer) -> Planned:
+    """Renders an ask by the checkpoint's template and gives it its content key."""
+    prompt = render(ask.messages)
+    sampling = replace(ask.sampling, stop=(*ask.sampling.stop, *prompt.stop))
+    key = content_hash(
+        [
+            checkpoint.fingerprint,
+            ask.item.hash,
+            prompt.prompt,
+            sampling,
+            ask.sample,
+            ask.continuations,
+        ]
+    )
+    return Planned(
+        ask,
+        Request(key, prompt.prompt, sampling, prompt.special_tokens, ask.continuations),
+    )
+
+
+def evaluate(
+    checkpoint: Checkpoint,
+    protocol: Protocol,
+    items: Sequence[Item],
+    *,
+    store: Path,
+    render: Renderer,
+    open_engine: Callable[[], Engine],
+    samples: int = 1,
+    seed: int = 0,
+    report: Report = lambda progress: None,
+) -> Result:
+    """Asks the checkpoint every item and stores every answer and score.
+
+    render       turns messages into the text this checkpoint reads
+    open_engine  called only when something is owed
+    samples      answers per item; more than one are drawn at the protocol's temperature
+    report       told of progress after every answer
+
+    Raises HarnessError where the store cannot be written, or as `open_engine` does.
+    """
+    started = time.monotonic()
+    database.prepare(store)
+    write.ingest(store)
+    run = _Run(checkpoint, protocol, store, render, samples, seed, report)
+    run.begin(items)
+    try:
+        if run.owed:
+            run.generate(open_engine())
+    finally:
+        run.finish()
+    return Result(run.id, run.progress, run.engine, time.monotonic() - started)
+
+
+class _Run:
+    """The moving parts of one call of `evaluate`: a queue of owed requests, a batch in hand, and
+    one thread that commits batches while the engine generates."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        protocol: Protocol,
+        store: Path,
+        render: Renderer,
+        samples: int,
+        seed: int,
+        report: Report,
+    ) -> None:
+        self.checkpoint = checkpoint
+        self.protocol = protocol
+        self.store = store
+        self.render = render
+        self.samples = samples
+        self.seed = seed
+        self.report = report
+        self.engine = ""
+        self.settled = False
+        self.progress = Progress(0, 0, 0, 0)
+        self.owed: dict[str, Planned] = {}
+        self.requests: list[write.Row] = []
+        self.answers: list[tuple[Planned, Generation]] = []
+        self.committed_at = time.monotonic()
+        self.committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self.commits: deque[Future[None]] = deque()
+
+    def begin(self, items: Sequence[Item]) -> None:
+        """Plans every request, finds what is answered already, and records the evaluation."""
+        self.items = items
+        self.id = evaluation_id(self.checkpoint, self.protocol, items, self.samples, self.seed)
+        before = queries.evaluations(self.store, "e.id = ?", [self.id])
+        self.started_at = before[0].started_at if before else datetime.now(UTC)
+        if before and before[0].engine:
+            self.engine = before[0].engine
+        rescored = self._plan(self.protocol.requests(items, self.samples, self.seed))
+        complete = bool(before) and before[0].state == "complete"
+        self.settled = complete and not self.owed and not rescored
+        if not self.settled:
+            rows = {"requests": self.requests, "scores": rescored}
+            self._record("running", 0, 0, {}, rows)
+        self.requests = []
+        self.report(self.progress)
+
+    def _plan(self, first: Iterable[Ask]) -> list[write.Row]:
+        """Follows each ask as far as the store answers it; the first open one is owed. Returns
+        scores of stored answers that this protocol had not scored yet."""
+        rescored: list[write.Row] = []
+        asks = list(first)
+        while asks:
+            planned = [prepare_request(ask, self.checkpoint, self.render) for ask in asks]
+            known = queries.answered(
+                self.store, [entry.request.key for entry in planned], self.protocol.hash
+            )
+            asks = []
+            for entry in planned:
+                self.requests.append(request_row(self.id, entry))
+                stored = known.get(entry.request.key)
+                if stored is None:
+                    self.owed[entry.request.key] = entry
+                    self._count(planned=1)
+                    continue
+                self._count(planned=1, reused=1, done=1)
+                self.engine = self.engine or stored.engine
+                answer = Answer(stored.text, stored.finish_reason, stored.likelihoods)
+                if not stored.scored:
+                    rescored += score_rows(self.protocol, entry, answer)
+                if follow_up := self.protocol.follow_up(entry.ask, answer):
+                    asks.append(follow_up)
+        return rescored
+
+    def generate(self, engine: Engine) -> None:
+        """Streams every owed request through the engine, committing batches as they finish."""
+        self.engine = engine.description
+        # Neighbours in text share the longest prefixes, which a prefix cache computes once.
+        order = sorted(self.owed.values(), key=lambda entry: str(entry.request.prompt))
+        queue = deque(entry.request for entry in order)
+        for generation in engine.generate(queue):
+            entry = self.owed.pop(generation.key)
+            self.answers.append((entry, generation))
+            failed = generation.finish_reason == "error"
+            self._count(
+                done=int(not failed),
+                failed=int(failed),
+                prompt_tokens=generation.prompt_tokens,
+                cached_tokens=generation.cached_tokens,
+                completion_tokens=generation.completion_tokens,
+            )
+            if not failed:
+                answer = Answer(generation.text, generation.finish_reason)
+                if follow_up := self.protocol.follow_up(entry.ask, answer):
+                    queue.append(self._owe(follow_up))
+            self._commit_when_due()
+            self.report(self.progress)
+        used = self.progress
+        log.info(
+            "%s of %s prompt tokens came from the prefix cache",
+            f"{used.cached_tokens:,}",
+            f"{used.prompt_tokens:,}",
+        )
+
+    def _owe(self, ask: Ask) -> Request:
+        entry = prepare_request(ask, self.checkpoint, self.render)
+        self.owed[entry.request.key] = entry
+        self.requests.append(request_row(self.id, entry))
+        self._count(planned=1)
+        return entry.request
+
+    def _commit_when_due(self) -> None:
+        age = time.monotonic() - self.committed_at
+        if len(self.answers) >= BATCH_ROWS or age >= BATCH_SECONDS:
+            self._commit()
+
+    def _commit(self) -> None:
+        answers, requests = self.answers, self.requests
+        self.answers, self.requests = [], []
+        self.committed_at = time.monotonic()
+        while self.commits and self.commits[0].done():
+            self.commits.popleft().result()
+        if answers or requests:
+            self.commits.append(self.committer.submit(self._write, answers, requests))
+
+    def _write(
+        self, answers: Sequence[tuple[Planned, Generation]], requests: Sequence[write.Row]
+    ) -> None:
+        scores: list[write.Row] = []
+        for entry, generation in answers:
+            if generation.finish_reason != "error":
+                answer = Answer(
+                    generation.text,
+                    generation.finish_reason,
+                    tuple((item.logprob, item.tokens) for item in generation.likelihoods),
+                )
+                scores += score_rows(self.protocol, entry, answer)
+        rows = [
+            generation_row(self.checkpoint, self.engine, entry, generation)
+            for entry, generation in answers
+        ]
+        write.spool(self.store, {"requests": requests, "generations": rows, "scores": scores})
+
+    def finish(self) -> None:
+        """Commits what is in hand and closes the books, also on the way out of an error."""
+        self._commit()
+        self.committer.shutdown(wait=True)
+        for commit in self.commits:
+            commit.result()
+        if self.settled:
+            return
+        write.ingest(self.store)
+        done, failed, failures = queries.counts(self.store, self.id)
+        whole = done + failed == self.progress.planned and not self.owed
+        self._record("complete" if whole else "running", done, failed, failures, {})
+        write.ingest(self.store)
+
+    def _count(self, **more: int) -> None:
+        self.progress = replace(
+            self.progress, **{name: getattr(self.progress, name) + n for name, n in more.items()}
+        )
+
+    def _record(
+        self,
+        state: str,
+        done: int,
+        failed: int,
+        failures: dict[str, int],
+        rows: dict[str, list[write.Row]],
+    ) -> None:
+        """Writes the evaluation's own row, and once at the start what it refers to."""
+        evaluation: write.Row = {
+            "id": self.id,
+            "fingerprint": self.checkpoint.fingerprint,
+            "protocol_hash": self.protocol.hash,
+            "items_hash": items_hash(self.items),
+            "suite": self.protocol.suite,
+            "items": len(self.items),
+            "samples": self.samples,
+            "seed": self.seed,
+            "engine": self.engine or None,
+            "state": state,
+            "planned": self.progress.planned,
+            "done": done,
+            "failed": failed,
+            "failures": json.dumps(failures),
+            "started_at": self.started_at,
+            "finished_at": datetime.now(UTC) if state == "complete" else None,
+        }
+        batch = {"evaluations": [evaluation], **rows}
+        if rows:
+            batch |= {
+                "checkpoints": [checkpoint_row(self.checkpoint)],
+                "protocols": [protocol_row(self.protocol)],
+                "items": [item_row(item) for item in self.items],
+            }
+        write.spool(self.store, batch)

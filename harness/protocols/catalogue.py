@@ -1,0 +1,81 @@
+"""The suites a user can name on the command line, and the items each of them asks."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.errors import HarnessError
+from harness.items.load import find_evalset, load_evalset
+from harness.items.probes.generate import probes
+from harness.items.schema import Item
+from harness.protocols.short_answer import ShortAnswer
+from harness.protocols.types import Protocol
+
+PROBES_PER_LEVEL = 4
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A protocol and the items it asks."""
+
+    protocol: Protocol
+    items: tuple[Item, ...]
+
+
+def open_suite(name: str, *, limit: int | None = None, seed: int = 0) -> Suite:
+    """The suite of a name as typed: `probes`, `probes:LEVELS` (`probes:1`, `probes:1-3`), an
+    evalset of this project (`basics`), or a path to an evalset of the user's.
+
+    limit  this many items, spread evenly over genres, skills and levels
+    seed   of generated items; written ones ignore it
+    Raises HarnessError for an unknown name or a faulty evalset.
+    """
+    head, _, argument = name.partition(":")
+    if head == "probes":
+        items: Sequence[Item] = probes(
+            levels=_levels(name, argument), per_level=PROBES_PER_LEVEL, seed=seed
+        )
+        protocol: Protocol = ShortAnswer("probes")
+    else:
+        evalset = load_evalset(find_evalset(name))
+        items = evalset.items
+        protocol = ShortAnswer(evalset.name, choice=True)
+    return Suite(protocol, tuple(spread(items, limit)))
+
+
+def _levels(name: str, argument: str) -> tuple[int, ...]:
+    if not argument:
+        return (1, 2, 3, 4, 5)
+    found = re.fullmatch(r"([1-5])(?:-([1-5]))?", argument)
+    if found is None or (found[2] and found[2] < found[1]):
+        raise HarnessError(
+            f"--suite {name}: levels are one digit or a range within 1 to 5, e.g. probes:1-3"
+        )
+    return tuple(range(int(found[1]), int(found[2] or found[1]) + 1))
+
+
+def spread(items: Sequence[Item], limit: int | None) -> list[Item]:
+    """The first `limit` items when genres, within them skills, and within those levels take
+    turns; within a cell by content hash, so that a larger limit only adds items.
+
+    Raises HarnessError for a limit below one.
+    """
+    if limit is None or limit >= len(items):
+        return list(items)
+    if limit < 1:
+        raise HarnessError(f"--limit {limit}: expected at least one item")
+    return _take_turns(items, ("genre", "skill", "level"))[:limit]
+
+
+def _take_turns(items: Sequence[Item], keys: tuple[str, ...]) -> list[Item]:
+    if not keys:
+        return sorted(items, key=lambda item: item.hash)
+    cells: dict[object, list[Item]] = defaultdict(list)
+    for item in items:
+        cells[getattr(item, keys[0])].append(item)
+    ordered = [_take_turns(cells[cell], keys[1:]) for cell in sorted(cells, key=str)]
+    longest = max(map(len, ordered), default=0)
+    return [cell[turn] for turn in range(longest) for cell in ordered if turn < len(cell)]

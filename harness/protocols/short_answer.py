@@ -1,0 +1,107 @@
+"""Items with one right answer in an exact output format: asked plainly, scored without a judge.
+
+Three metrics tell format from knowledge: `strict` is the item's own metric on the raw answer,
+`format` whether the raw answer obeys the format asked for, `lenient` the metric after careful
+extraction. Where the label set is closed, `choice` is the label of highest log-likelihood: what
+the model knows without being asked to format it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from harness.engines.types import Message, Sampling
+from harness.items.schema import FormatKind, Item, content_hash
+from harness.protocols.types import Answer, Ask
+from harness.scoring import SCORING_VERSION, Score, score_answer, score_choice
+
+# Room for the longest gold answer of the kind and for a sentence around it: what comes after is
+# a format fault anyway.
+_MAX_TOKENS: dict[FormatKind, int] = {
+    "choice": 16,
+    "integer": 16,
+    "number": 16,
+    "pattern": 32,
+    "span": 48,
+    "lines": 96,
+    "json": 160,
+}
+
+
+@dataclass(frozen=True)
+class ShortAnswer:
+    """The protocol of `probes`, `basics` and any evalset of that schema.
+
+    suite        what the user named
+    version      raised when asking or scoring changes
+    temperature  of the samples when more than one is asked for; a single sample is greedy
+    choice       whether closed label sets are also scored by log-likelihood
+    """
+
+    suite: str
+    version: int = 1
+    temperature: float = 0.7
+    top_p: float = 0.95
+    choice: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"{self.suite}/harness-{self.version}"
+
+    @cached_property
+    def definition(self) -> Mapping[str, Any]:
+        return {
+            "protocol": "short-answer",
+            **asdict(self),
+            "max_tokens": _MAX_TOKENS,
+            "scoring": SCORING_VERSION,
+        }
+
+    @cached_property
+    def hash(self) -> str:
+        return content_hash(self.definition)
+
+    def requests(self, items: Sequence[Item], samples: int, seed: int) -> Iterator[Ask]:
+        for item in items:
+            messages = (Message("user", item.turns[0]),)
+            limit = _MAX_TOKENS[item.format.kind]
+            for sample in range(samples):
+                yield Ask(
+                    item, messages, self._sampling(item, limit, sample, samples, seed), sample
+                )
+            if self.choice and item.format.kind == "choice" and len(item.turns) == 1:
+                yield Ask(
+                    item,
+                    messages,
+                    Sampling(max_tokens=1),
+                    kind="choice",
+                    continuations=item.format.labels,
+                )
+
+    def _sampling(self, item: Item, limit: int, sample: int, samples: int, seed: int) -> Sampling:
+        if samples == 1:
+            return Sampling(max_tokens=limit)
+        # Its own seed for each sample of each item, so that neither order nor batch matters.
+        own = int(content_hash([seed, item.hash, sample])[:8], 16) & 0x7FFFFFFF
+        return Sampling(self.temperature, self.top_p, limit, seed=own)
+
+    def follow_up(self, ask: Ask, answer: Answer) -> Ask | None:
+        turn = ask.turn + 1
+        if ask.kind != "answer" or turn >= len(ask.item.turns):
+            return None
+        messages = (
+            *ask.messages,
+            Message("assistant", answer.text),
+            Message("user", ask.item.turns[turn]),
+        )
+        return replace(ask, messages=messages, turn=turn)
+
+    def scores(self, ask: Ask, answer: Answer) -> tuple[Score, ...]:
+        if ask.kind == "choice":
+            return score_choice(ask.item, answer.likelihoods)
+        if ask.turn + 1 < len(ask.item.turns):
+            return ()
+        return score_answer(ask.item, answer.text, answer.finish_reason)

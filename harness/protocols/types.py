@@ -1,0 +1,69 @@
+"""What a protocol is: a named, versioned way to ask and score items."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from typing import Protocol as TypingProtocol
+
+from harness.engines.types import Message, Sampling
+from harness.items.schema import Item
+from harness.scoring import Score
+
+AskKind = Literal["answer", "choice"]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One request in a protocol's terms, before a checkpoint's template renders it.
+
+    kind           answer: text is generated; choice: log-likelihoods of the item's labels
+    continuations  the labels, for kind choice
+    """
+
+    item: Item
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    sample: int = 0
+    turn: int = 0
+    kind: AskKind = "answer"
+    continuations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back for an ask, as far as scoring looks at it."""
+
+    text: str
+    finish_reason: str
+    likelihoods: tuple[tuple[float, int], ...] = ()
+
+
+class Protocol(TypingProtocol):
+    """How items are asked and scored.
+
+    id          "suite/name-version"; hash covers everything that can change a score
+    requests    the first turns of every item and sample
+    follow_up   the next turn, once its own turn before is answered; None after the last
+    scores      what one answer is worth; pure
+    definition  what the hash is made of, for the store
+    """
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def suite(self) -> str: ...
+
+    @property
+    def hash(self) -> str: ...
+
+    @property
+    def definition(self) -> Mapping[str, Any]: ...
+
+    def requests(self, items: Sequence[Item], samples: int, seed: int) -> Iterator[Ask]: ...
+
+    def follow_up(self, ask: Ask, answer: Answer) -> Ask | None: ...
+
+    def scores(self, ask: Ask, answer: Answer) -> tuple[Score, ...]: ...

@@ -1,0 +1,206 @@
+"""Turns stored scores into standings: one board a protocol and item set, one row a run or model."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.items.schema import GENRES, PROBE_GENRES
+from harness.statistics.means import Estimate, cluster_mean, mean_of_means
+from harness.store.queries import EvaluationRow, ItemScore, evaluations, item_scores
+
+# The metric that ranks; the others are shown beside it.
+STRICT = "strict"
+_GENRE_ORDER = (*GENRES, "format")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One evaluation's scores, all in [0, 1].
+
+    score   unweighted mean of the genre means of the strict metric, with its interval
+    genres  the strict metric by genre
+    metrics every metric's mean over genres (format, lenient, choice, ...)
+    templates  strict score on templates that training may have seen and on those it cannot have
+               ("seen", "unseen"); empty for written items
+    levels  strict mean by difficulty level
+    """
+
+    evaluation: EvaluationRow
+    score: Estimate
+    genres: dict[str, Estimate]
+    metrics: dict[str, Estimate]
+    templates: dict[str, Estimate]
+    levels: dict[int, Estimate]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A row of a board: a run's last checkpoint, or a model by itself.
+
+    rank        1 + number of rows whose interval lies wholly above this one's
+    trajectory  (step, score) over the run's checkpoints, by step
+    """
+
+    rank: int
+    name: str
+    measured: Measured
+    trajectory: tuple[tuple[int, float], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        evaluation = self.measured.evaluation
+        return {
+            "suite": evaluation.suite,
+            "protocol": evaluation.protocol,
+            "rank": self.rank,
+            "name": self.name,
+            "checkpoint": evaluation.checkpoint,
+            "step": evaluation.step,
+            "score": self.measured.score.mean,
+            "low": self.measured.score.low,
+            "high": self.measured.score.high,
+            "genres": {name: one.mean for name, one in self.measured.genres.items()},
+            "metrics": {name: one.mean for name, one in self.measured.metrics.items()},
+            "templates": {name: one.mean for name, one in self.measured.templates.items()},
+            "levels": {str(level): one.mean for level, one in self.measured.levels.items()},
+            "items": evaluation.items,
+            "samples": evaluation.samples,
+            "done": evaluation.done,
+            "failed": evaluation.failed,
+            "state": evaluation.state,
+            "trajectory": [list(point) for point in self.trajectory],
+            "evaluation": evaluation.id,
+            "fingerprint": evaluation.fingerprint,
+            "protocol_hash": evaluation.protocol_hash,
+            "items_hash": evaluation.items_hash,
+        }
+
+
+@dataclass(frozen=True)
+class Board:
+    """Standings that may be compared: equal protocol hash, item set and samples."""
+
+    suite: str
+    protocol: str
+    protocol_hash: str
+    items: int
+    samples: int
+    standings: tuple[Standing, ...]
+    genres: tuple[str, ...]
+
+
+def boards(
+    path: Path,
+    *,
+    suites: Sequence[str] = (),
+    every_checkpoint: bool = False,
+    all_item_sets: bool = False,
+) -> tuple[list[Board], int]:
+    """The boards of a store, and how many groups of evaluations were left out because another
+    item set or protocol version of their suite is more recent.
+
+    suites            only these; all when empty
+    every_checkpoint  a row for each checkpoint instead of each run's last
+    all_item_sets     boards for older protocol hashes and item sets too
+    """
+    groups: dict[tuple[str, str, str, int], list[EvaluationRow]] = defaultdict(list)
+    for row in evaluations(path):
+        if not suites or row.suite in suites:
+            groups[(row.suite, row.protocol_hash, row.items_hash, row.samples)].append(row)
+    latest = {key[0]: key for key in sorted(groups, key=lambda key: groups[key][-1].started_at)}
+    chosen = list(groups) if all_item_sets else list(latest.values())
+    made = []
+    for key in sorted(chosen):
+        measured = measure(path, groups[key])
+        if measured:
+            made.append(_board(measured, every_checkpoint))
+    return made, len(groups) - len(chosen)
+
+
+def measure(path: Path, rows: Sequence[EvaluationRow]) -> list[Measured]:
+    """Scores of evaluations; those without a single scored answer are left out."""
+    scores: dict[str, list[ItemScore]] = defaultdict(list)
+    for score in item_scores(path, [row.id for row in rows]):
+        scores[score.evaluation].append(score)
+    return [_measured(row, scores[row.id]) for row in rows if scores[row.id]]
+
+
+def _measured(row: EvaluationRow, scores: Sequence[ItemScore]) -> Measured:
+    metrics = {
+        name: mean_of_means(list(_by_genre([one for one in scores if one.metric == name]).values()))
+        for name in sorted({score.metric for score in scores})
+    }
+    strict = [score for score in scores if score.metric == STRICT]
+    genres = _by_genre(strict)
+    by_template = defaultdict(list)
+    by_level = defaultdict(list)
+    for score in strict:
+        if score.seen is not None:
+            by_template["seen" if score.seen else "unseen"].append(score)
+        if score.level is not None:
+            by_level[score.level].append(score)
+    return Measured(
+        row,
+        mean_of_means(list(genres.values())),
+        genres,
+        metrics,
+        {name: mean_of_means(list(_by_genre(part).values())) for name, part in by_template.items()},
+        {level: _estimate(by_level[level]) for level in sorted(by_level)},
+    )
+
+
+def _by_genre(scores: Sequence[ItemScore]) -> dict[str, Estimate]:
+    parts = defaultdict(list)
+    for score in scores:
+        parts[score.genre].append(score)
+    return {genre: _estimate(parts[genre]) for genre in _GENRE_ORDER if genre in parts}
+
+
+def _estimate(scores: Sequence[ItemScore]) -> Estimate:
+    return cluster_mean([one.value for one in scores], [one.cluster for one in scores])
+
+
+def _board(measured: Sequence[Measured], every_checkpoint: bool) -> Board:
+    # An evaluation of unequal seeds may stand twice for one checkpoint: the later one counts.
+    current = {one.evaluation.fingerprint: one for one in measured}
+    runs: dict[str, list[Measured]] = defaultdict(list)
+    for one in current.values():
+        row = one.evaluation
+        is_part_of_run = row.run is not None and row.step is not None
+        runs[f"run {row.run}" if is_part_of_run else row.fingerprint].append(one)
+    rows: list[tuple[Measured, tuple[tuple[int, float], ...]]] = []
+    for members in runs.values():
+        members.sort(key=lambda one: one.evaluation.step or 0)
+        path = tuple(
+            (one.evaluation.step, one.score.mean)
+            for one in members
+            if one.evaluation.step is not None
+        )
+        shown = members if every_checkpoint else members[-1:]
+        rows += [(one, path) for one in shown]
+    rows.sort(key=lambda row: (-row[0].score.mean, row[0].evaluation.checkpoint))
+    standings = tuple(
+        Standing(
+            1 + sum(other.score.low > one.score.high for other, _ in rows),
+            one.evaluation.checkpoint,
+            one,
+            path,
+        )
+        for one, path in rows
+    )
+    first = measured[0].evaluation
+    present = {genre for one in measured for genre in one.genres}
+    order = PROBE_GENRES if "format" in present else GENRES
+    genres = tuple(genre for genre in dict.fromkeys((*order, *_GENRE_ORDER)) if genre in present)
+    return Board(
+        first.suite,
+        first.protocol,
+        first.protocol_hash,
+        first.items,
+        first.samples,
+        standings,
+        genres,
+    )

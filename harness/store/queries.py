@@ -1,0 +1,251 @@
+"""Reads from the store: what is already answered, and what tables and pages show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from harness.errors import HarnessError
+from harness.store.database import connect, require
+from harness.store.write import ingest, pending
+
+
+@dataclass(frozen=True)
+class StoredAnswer:
+    """A generation that is already in the store, by its content key."""
+
+    key: str
+    text: str
+    finish_reason: str
+    likelihoods: tuple[tuple[float, int], ...]
+    engine: str
+    scored: bool  # under the protocol that was asked about
+
+
+@dataclass(frozen=True)
+class EvaluationRow:
+    """One evaluation with the checkpoint it measured."""
+
+    id: str
+    checkpoint: str
+    fingerprint: str
+    run: str | None
+    step: int | None
+    tokens_seen: int | None
+    parameters: int | None
+    suite: str
+    protocol: str
+    protocol_hash: str
+    items_hash: str
+    items: int
+    samples: int
+    seed: int
+    engine: str | None
+    state: str
+    planned: int
+    done: int
+    failed: int
+    failures: dict[str, int]
+    started_at: datetime
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ItemScore:
+    """The mean of one metric over an item's samples within one evaluation."""
+
+    evaluation: str
+    item_hash: str
+    genre: str
+    skill: str
+    level: int | None
+    seen: bool | None
+    cluster: str
+    metric: str
+    value: float
+
+
+@dataclass(frozen=True)
+class AnswerRow:
+    """One stored answer with its item and scores, as `harness show` prints it."""
+
+    item: str
+    genre: str
+    skill: str
+    level: int | None
+    question: str
+    gold: str
+    text: str
+    finish_reason: str
+    error: str | None
+    sample: int
+    scores: dict[str, float]
+    failure: str | None
+    completion_tokens: int
+
+
+_EVALUATIONS = """
+SELECT e.id, c.name, e.fingerprint, c.run, c.step, c.tokens_seen, c.parameters, e.suite, p.id,
+       e.protocol_hash, e.items_hash, e.items, e.samples, e.seed, e.engine, e.state, e.planned,
+       e.done, e.failed, e.failures, e.started_at, e.finished_at
+FROM evaluations e
+JOIN checkpoints c USING (fingerprint)
+JOIN protocols p ON p.hash = e.protocol_hash
+"""
+
+
+def refresh(path: Path) -> None:
+    """Brings in what other processes have spooled, before a read."""
+    require(path)
+    if pending(path):
+        ingest(path)
+
+
+def answered(path: Path, keys: Sequence[str], protocol_hash: str) -> dict[str, StoredAnswer]:
+    """Stored answers among `keys`; errors do not count, they are owed again."""
+    if not keys:
+        return {}
+    # `wanted` is found by DuckDB through the name of this variable.
+    wanted = pa.table({"key": pa.array(keys, type=pa.string())})
+    with connect(path, read_only=True) as connection:
+        connection.register("wanted", wanted)
+        rows = connection.execute(
+            "SELECT g.key, g.text, g.finish_reason, g.likelihoods, g.engine, "
+            "EXISTS (FROM scores s WHERE s.key = g.key AND s.protocol_hash = ?) "
+            "FROM generations g SEMI JOIN wanted USING (key) WHERE g.finish_reason <> 'error'",
+            [protocol_hash],
+        ).fetchall()
+    return {
+        key: StoredAnswer(
+            key, text, reason, tuple((p, n) for p, n in json.loads(likelihoods)), engine, scored
+        )
+        for key, text, reason, likelihoods, engine, scored in rows
+    }
+
+
+def counts(path: Path, evaluation: str) -> tuple[int, int, dict[str, int]]:
+    """(done, failed, failures by class) of an evaluation, counted from its rows."""
+    with connect(path, read_only=True) as connection:
+        row = connection.execute(
+            "SELECT count(*) FILTER (g.finish_reason <> 'error'), "
+            "count(*) FILTER (g.finish_reason = 'error') "
+            "FROM requests r JOIN generations g USING (key) WHERE r.evaluation = ?",
+            [evaluation],
+        ).fetchone()
+        classes = connection.execute(
+            "SELECT s.failure, count(*) FROM requests r "
+            "JOIN evaluations e ON e.id = r.evaluation "
+            "JOIN scores s ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
+            "WHERE r.evaluation = ? AND s.failure IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1",
+            [evaluation],
+        ).fetchall()
+    done, failed = row if row is not None else (0, 0)
+    return int(done), int(failed), {name: int(number) for name, number in classes}
+
+
+def evaluations(path: Path, where: str = "true", values: Iterable[Any] = ()) -> list[EvaluationRow]:
+    """Evaluations, oldest first."""
+    with connect(path, read_only=True) as connection:
+        rows = connection.execute(
+            f"{_EVALUATIONS} WHERE {where} ORDER BY e.started_at, e.id", list(values)
+        ).fetchall()
+    return [
+        EvaluationRow(
+            *row[:19], failures=json.loads(row[19]), started_at=row[20], finished_at=row[21]
+        )
+        for row in rows
+    ]
+
+
+def find_evaluation(path: Path, name: str) -> EvaluationRow:
+    """The evaluation whose id begins with `name`, or the latest of a checkpoint of that name.
+
+    Raises HarnessError where nothing or more than one id matches, listing what there is.
+    """
+    by_id = evaluations(path, "starts_with(e.id, ?)", [name])
+    if len(by_id) == 1:
+        return by_id[0]
+    if len(by_id) > 1:
+        ids = ", ".join(row.id[:12] for row in by_id)
+        raise HarnessError(f"{name!r} begins several evaluation ids ({ids}); give more of it")
+    by_checkpoint = evaluations(path, "c.name = ? OR e.fingerprint = ?", [name, name])
+    if by_checkpoint:
+        return by_checkpoint[-1]
+    known = evaluations(path)
+    if not known:
+        raise HarnessError(f"{path}: no evaluations yet; `harness eval CHECKPOINT` makes one")
+    shown = ", ".join(f"{row.id[:8]} ({row.checkpoint}, {row.suite})" for row in known[-8:])
+    raise HarnessError(f"no evaluation or checkpoint named {name!r}; the latest are {shown}")
+
+
+def item_scores(path: Path, ids: Sequence[str]) -> list[ItemScore]:
+    """Mean over samples of every metric, by evaluation and item."""
+    if not ids:
+        return []
+    with connect(path, read_only=True) as connection:
+        rows = connection.execute(
+            "SELECT r.evaluation, r.item_hash, i.genre, i.skill, i.level, i.seen, "
+            "coalesce(i.cluster, i.hash), s.metric, avg(s.value) "
+            "FROM requests r JOIN evaluations e ON e.id = r.evaluation "
+            "JOIN items i ON i.hash = r.item_hash "
+            "JOIN scores s ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
+            "WHERE list_contains(?, r.evaluation) GROUP BY ALL ORDER BY ALL",
+            [list(ids)],
+        ).fetchall()
+    return [ItemScore(*row) for row in rows]
+
+
+def answers(path: Path, evaluation: str) -> list[AnswerRow]:
+    """Every answer of an evaluation with its item, in item order."""
+    with connect(path, read_only=True) as connection:
+        rows = connection.execute(
+            "SELECT i.id, i.genre, i.skill, i.level, i.definition, g.text, g.finish_reason, "
+            "g.error, r.sample, list(s.metric) FILTER (s.metric IS NOT NULL), "
+            "list(s.value) FILTER (s.metric IS NOT NULL), max(s.failure), g.completion_tokens "
+            "FROM requests r JOIN evaluations e ON e.id = r.evaluation "
+            "JOIN items i ON i.hash = r.item_hash JOIN generations g ON g.key = r.key "
+            "LEFT JOIN scores s ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
+            "WHERE r.evaluation = ? AND r.kind = 'answer' "
+            "GROUP BY ALL ORDER BY i.genre, i.id, r.turn, r.sample",
+            [evaluation],
+        ).fetchall()
+    found = []
+    for row in rows:
+        definition = json.loads(row[4])
+        found.append(
+            AnswerRow(
+                item=row[0],
+                genre=row[1],
+                skill=row[2],
+                level=row[3],
+                question="\n".join(definition["turns"]),
+                gold=definition["answer"],
+                text=row[5],
+                finish_reason=row[6],
+                error=row[7],
+                sample=row[8],
+                scores=dict(zip(row[9] or (), row[10] or (), strict=True)),
+                failure=row[11],
+                completion_tokens=row[12],
+            )
+        )
+    return found
+
+
+def summary(path: Path) -> dict[str, int]:
+    """Row counts by table, for `harness` alone and `harness doctor`."""
+    tables = ("checkpoints", "protocols", "items", "evaluations", "generations", "scores")
+    with connect(path, read_only=True) as connection:
+        return {table: _count(connection, table) for table in tables}
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return int(row[0]) if row else 0

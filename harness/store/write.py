@@ -1,0 +1,276 @@
+"""Writes batches of rows so that no writer waits, no row is lost and none is doubled.
+
+A batch is spooled first: one Parquet file a table in a directory that appears by an atomic
+rename, fsynced. From then on it is durable. Whoever next gets the database's lock ingests every
+spooled batch, each in one transaction together with its name in `ingested`, and removes it.
+A process that dies between commit and removal leaves a batch whose name is known: it is dropped,
+not ingested again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.errors import HarnessError
+from harness.store.database import connect
+
+_TIME = pa.timestamp("us", tz="UTC")
+_TEXT, _INT, _REAL, _BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+
+# Column types by table, in the order of the SQL schema.
+COLUMNS: dict[str, dict[str, pa.DataType]] = {
+    "checkpoints": {
+        "fingerprint": _TEXT,
+        "name": _TEXT,
+        "path": _TEXT,
+        "url": _TEXT,
+        "run": _TEXT,
+        "step": _INT,
+        "tokens_seen": _INT,
+        "parent": _TEXT,
+        "mixture": _TEXT,
+        "parameters": _INT,
+        "recorded_at": _TIME,
+    },
+    "protocols": {"hash": _TEXT, "id": _TEXT, "suite": _TEXT, "definition": _TEXT},
+    "items": {
+        "hash": _TEXT,
+        "id": _TEXT,
+        "genre": _TEXT,
+        "skill": _TEXT,
+        "level": _INT,
+        "template": _TEXT,
+        "seen": _BOOL,
+        "cluster": _TEXT,
+        "definition": _TEXT,
+    },
+    "evaluations": {
+        "id": _TEXT,
+        "fingerprint": _TEXT,
+        "protocol_hash": _TEXT,
+        "items_hash": _TEXT,
+        "suite": _TEXT,
+        "items": _INT,
+        "samples": _INT,
+        "seed": _INT,
+        "engine": _TEXT,
+        "state": _TEXT,
+        "planned": _INT,
+        "done": _INT,
+        "failed": _INT,
+        "failures": _TEXT,
+        "started_at": _TIME,
+        "finished_at": _TIME,
+    },
+    "requests": {
+        "evaluation": _TEXT,
+        "key": _TEXT,
+        "item_hash": _TEXT,
+        "sample": _INT,
+        "turn": _INT,
+        "kind": _TEXT,
+    },
+    "generations": {
+        "key": _TEXT,
+        "fingerprint": _TEXT,
+        "item_hash": _TEXT,
+        "kind": _TEXT,
+        "sample": _INT,
+        "turn": _INT,
+        "prompt": _TEXT,
+        "sampling": _TEXT,
+        "text": _TEXT,
+        "finish_reason": _TEXT,
+        "prompt_tokens": _INT,
+        "completion_tokens": _INT,
+        "cached_tokens": _INT,
+        "latency": _REAL,
+        "likelihoods": _TEXT,
+        "error": _TEXT,
+        "engine": _TEXT,
+        "created_at": _TIME,
+    },
+    "scores": {
+        "key": _TEXT,
+        "protocol_hash": _TEXT,
+        "metric": _TEXT,
+        "value": _REAL,
+        "failure": _TEXT,
+    },
+}
+
+# Tables of which a later batch's row replaces an earlier one with the same key.
+_REPLACED = {
+    "checkpoints": "fingerprint",
+    "protocols": "hash",
+    "items": "hash",
+    "evaluations": "id",
+}
+
+Row = Mapping[str, Any]
+Batch = Mapping[str, Sequence[Row]]
+
+
+def spool_directory(path: Path) -> Path:
+    return path.with_name(path.name + ".spool")
+
+
+def spool(path: Path, batch: Batch) -> None:
+    """Makes a batch durable without the database's lock.
+
+    batch: rows by table name, each row with every column of COLUMNS.
+    Raises HarnessError where the disk is full or not writable; nothing half-written stays.
+    """
+    if not any(batch.values()):
+        return
+    directory = spool_directory(path)
+    # Names sort by time, so that replacing rows are ingested in the order they were written.
+    name = f"{time.time_ns():020d}-{uuid.uuid4().hex[:12]}"
+    draft = directory / f".draft-{name}"
+    try:
+        draft.mkdir(parents=True)
+        for table, rows in batch.items():
+            if rows:
+                _write_parquet(draft / f"{table}.parquet", table, rows)
+        _sync(draft)
+        draft.rename(directory / name)
+        _sync(directory)
+    except OSError as error:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise HarnessError(
+            f"{directory}: cannot write results ({error.strerror or error}); everything "
+            "committed before is safe: make room and repeat the command"
+        ) from error
+
+
+def _write_parquet(file: Path, table: str, rows: Sequence[Row]) -> None:
+    columns = COLUMNS[table]
+    arrays = [pa.array([row[name] for row in rows], type=kind) for name, kind in columns.items()]
+    with file.open("wb") as handle:
+        pq.write_table(pa.table(arrays, names=list(columns)), handle)
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def pending(path: Path) -> list[Path]:
+    """Spooled batches that wait to be ingested, oldest first."""
+    directory = spool_directory(path)
+    if not directory.is_dir():
+        return []
+    return sorted(entry for entry in directory.iterdir() if not entry.name.startswith("."))
+
+
+def ingest(path: Path, *, wait: float = 30.0) -> int:
+    """Moves every spooled batch into the database; returns how many.
+
+    Raises HarnessError when the lock is not had within `wait` seconds: the batches stay spooled
+    and the next call, of any process, takes them in.
+    """
+    if not pending(path):
+        return 0
+    with connect(path, wait=wait) as connection:
+        # Listed again under the lock: nobody else can be ingesting now.
+        batches = pending(path)
+        known = {row[0] for row in connection.execute("SELECT batch FROM ingested").fetchall()}
+        for directory in batches:
+            if directory.name not in known:
+                _ingest_one(connection, directory)
+    for directory in batches:
+        shutil.rmtree(directory, ignore_errors=True)
+    _drop_old_drafts(path)
+    return len(batches)
+
+
+def _ingest_one(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
+    present = {file.stem: file for file in directory.glob("*.parquet")}
+    connection.execute("BEGIN")
+    try:
+        for table, key in _REPLACED.items():
+            if table in present:
+                # Upsert in place: DuckDB refuses delete and insert of one key in a transaction.
+                rest = [name for name in COLUMNS[table] if name != key]
+                connection.execute(
+                    f"INSERT INTO {table} SELECT {_columns(table)} FROM read_parquet(?) "
+                    f"QUALIFY row_number() OVER (PARTITION BY {key}) = 1 "
+                    f"ON CONFLICT ({key}) DO UPDATE SET "
+                    + ", ".join(f"{name} = excluded.{name}" for name in rest),
+                    [str(present[table])],
+                )
+        if "requests" in present:
+            connection.execute(
+                f"INSERT INTO requests SELECT DISTINCT {_columns('requests')} "
+                "FROM read_parquet(?) new WHERE NOT EXISTS (FROM requests old "
+                "WHERE old.evaluation = new.evaluation AND old.key = new.key)",
+                [str(present["requests"])],
+            )
+        if "generations" in present:
+            _ingest_generations(connection, present)
+        elif "scores" in present:
+            _replace_scores(connection, present["scores"], "true")
+        connection.execute("INSERT INTO ingested VALUES (?, now())", [directory.name])
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _ingest_generations(connection: duckdb.DuckDBPyConnection, present: Mapping[str, Path]) -> None:
+    """The first answer to a key stays (two processes may have asked at once), except that an
+    answer replaces an error. Scores come with their own answer or not at all."""
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE fresh AS SELECT * FROM read_parquet(?) new "
+        "WHERE NOT EXISTS (FROM generations old "
+        "WHERE old.key = new.key AND old.finish_reason <> 'error') "
+        "QUALIFY row_number() OVER (PARTITION BY key) = 1",
+        [str(present["generations"])],
+    )
+    connection.execute("DELETE FROM generations WHERE key IN (SELECT key FROM fresh)")
+    connection.execute(f"INSERT INTO generations SELECT {_columns('generations')} FROM fresh")
+    if "scores" in present:
+        _replace_scores(connection, present["scores"], "new.key IN (SELECT key FROM fresh)")
+    connection.execute("DROP TABLE fresh")
+
+
+def _replace_scores(connection: duckdb.DuckDBPyConnection, file: Path, condition: str) -> None:
+    connection.execute(
+        "DELETE FROM scores WHERE (key, protocol_hash) IN "
+        f"(SELECT (key, protocol_hash) FROM read_parquet(?) new WHERE {condition})",
+        [str(file)],
+    )
+    connection.execute(
+        f"INSERT INTO scores SELECT {_columns('scores')} FROM read_parquet(?) new "
+        f"WHERE {condition}",
+        [str(file)],
+    )
+
+
+def _columns(table: str) -> str:
+    return ", ".join(COLUMNS[table])
+
+
+def _drop_old_drafts(path: Path, age: float = 3600.0) -> None:
+    """Removes what killed writers left behind; an hour is far beyond any living draft."""
+    for draft in spool_directory(path).glob(".draft-*"):
+        try:
+            if time.time() - draft.stat().st_mtime > age:
+                shutil.rmtree(draft, ignore_errors=True)
+        except FileNotFoundError:
+            continue
