@@ -1,4 +1,4 @@
-"""SIGKILL at random instants of a real `harness eval`: the final rows equal an uninterrupted run's."""
+"""SIGKILL at random instants of a real `harness eval`: the rows equal an uninterrupted run's."""
 
 from __future__ import annotations
 
