@@ -84,7 +84,7 @@ def list_evalsets() -> tuple[str, ...]:
                 for home in _HOMES
                 if home.is_dir()
                 for folder in home.iterdir()
-                if any(folder.glob("*.jsonl"))
+                if folder.is_dir() and any(folder.glob("*.jsonl"))
             }
         )
     )
@@ -177,14 +177,8 @@ def _item(line: bytes, number: int) -> Item:
         # The text was read by `json` above, for the column of a fault and for repeated keys,
         # which a direct msgspec decode does not tell; the types are msgspec's to check.
         item = msgspec.convert(raw, Item, strict=True)
-        item.hash  # noqa: B018  fails on a lone surrogate ("\ud800"), which no tokenizer takes
     except msgspec.ValidationError as error:
         raise _LineError(f"wrong value: {_lower_first(str(error))} (`$` is the item)") from None
-    except UnicodeEncodeError:
-        raise _LineError(
-            "a string holds half of a surrogate pair, expected whole characters; "
-            "write the character itself instead of its \\u escape"
-        ) from None
     if (fault := check_item(item)) is not None:
         raise _LineError(fault)
     return item
@@ -210,16 +204,22 @@ def _json_object(text: str) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key, value in pairs:
             if key in result:
-                raise _LineError(f"field `{key}` occurs twice, expected it once")
+                raise _LineError(f"field {key!r} occurs twice, expected it once")
             result[key] = value
         return result
 
     try:
         raw = json.loads(text, object_pairs_hook=once)
+        content_hash(raw)  # cannot encode half of a surrogate pair, written as an escape
     except json.JSONDecodeError as error:
         raise _LineError(
             f"broken JSON at column {error.colno}: {_lower_first(error.msg)}; "
             "expected one complete JSON object on the line"
+        ) from None
+    except UnicodeEncodeError:
+        raise _LineError(
+            "a string holds half of a surrogate pair, expected whole characters; "
+            "write the character itself instead of its \\u escape"
         ) from None
     except (ValueError, RecursionError) as error:  # endless digits, endless nesting
         raise _LineError(f"unreadable JSON: {error}; expected one item") from None
@@ -235,7 +235,7 @@ def _check_fields(raw: Mapping[str, Any], kind: type[Item] | type[FormatRule], a
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean `{at}{close[0]}`?" if close else f"known: {', '.join(known)}"
-            raise _LineError(f"unknown field `{at}{key}`, expected only an item's fields; {hint}")
+            raise _LineError(f"unknown field {at + key!r}, expected only an item's fields; {hint}")
     needed = [
         field.name
         for field in fields(kind)
