@@ -139,6 +139,6 @@ def check_item(item: Item) -> str | None:
             return "`format.pattern` is missing, expected a regular expression for kind pattern"
         try:
             re.compile(rule.pattern)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             return f"`format.pattern` is not a regular expression: {error}"
     return None

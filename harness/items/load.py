@@ -1,0 +1,297 @@
+"""Reads items from JSONL and evalsets from folders, and names the line of every fault."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from harness.errors import HarnessError
+from harness.items.schema import FormatRule, Item, check_item, content_hash
+
+MAX_FAULTS = 20
+HEADER = ("name", "version", "licence", "made-by", "reviewed")
+_BOM = b"\xef\xbb\xbf"
+_PACKAGE = Path(__file__).resolve().parents[1]
+# The wheel carries the sets inside the package; a checkout has them beside it.
+_HOMES = (_PACKAGE / "_evalsets", _PACKAGE.parent / "evalsets")
+
+
+@dataclass(frozen=True)
+class EvalSet:
+    """Items that belong together.
+
+    name, version, licence  from the card's header; of a bare JSONL file the name is the file's
+                            and the other two are empty
+    card                    the whole text of card.md, header included
+    hash                    SHA-256 (hex) over the sorted pairs of item id and item hash: changes
+                            exactly when an item is added, removed, renamed or altered, whatever
+                            the order or the number of files
+    """
+
+    name: str
+    version: str
+    items: tuple[Item, ...]
+    card: str
+    licence: str
+    hash: str
+
+
+def load_items(path: Path) -> tuple[Item, ...]:
+    """The items of one JSONL file, in file order; blank lines are skipped.
+
+    Raises HarnessError when the file cannot be read, is not UTF-8, holds a line that is not an
+    item, repeats an id or a content, or holds no item. All faults of the file are named at once,
+    one `path:line: fault, expectation` a line, up to MAX_FAULTS.
+    """
+    return _load([path])
+
+
+def load_evalset(path: Path) -> EvalSet:
+    """The evalset of a directory that holds card.md and one or more *.jsonl files (read in the
+    order of their names, ids and contents unique over all of them), or of one JSONL file.
+
+    Raises HarnessError as `load_items` does, and when the card is missing or its header is wrong.
+    """
+    if not path.is_dir():
+        items = load_items(path)
+        return EvalSet(path.stem, "", items, "", "", _set_hash(items))
+    paths = sorted(path.glob("*.jsonl"))
+    if not paths:
+        raise HarnessError(
+            f"{path}: holds no *.jsonl file, expected items.jsonl or one file a genre; "
+            "evalsets/README.md shows the schema"
+        )
+    card = _read_card(path / "card.md")
+    header = _header(path / "card.md", card)
+    items = _load(paths)
+    return EvalSet(
+        header["name"], header["version"], items, card, header["licence"], _set_hash(items)
+    )
+
+
+def list_evalsets() -> tuple[str, ...]:
+    """Names of the evalsets that come with the harness, sorted."""
+    return tuple(
+        sorted(
+            {
+                folder.name
+                for home in _HOMES
+                if home.is_dir()
+                for folder in home.iterdir()
+                if folder.is_dir() and any(folder.glob("*.jsonl"))
+            }
+        )
+    )
+
+
+def find_evalset(name: str) -> Path:
+    """Where the evalset `name` lies, for `load_evalset`: the folder of a set that comes with the
+    harness, else `name` itself as the path of a directory or JSONL file.
+
+    Raises HarnessError, with the names that exist, when there is neither.
+    """
+    if name in list_evalsets():
+        return next(home / name for home in _HOMES if any((home / name).glob("*.jsonl")))
+    try:
+        if name and Path(name).exists():
+            return Path(name)
+    except (OSError, ValueError):  # a name no file system can hold is a name that is not there
+        pass
+    raise HarnessError(
+        f"no evalset {name!r}: expected one of {', '.join(list_evalsets()) or '(none)'}, "
+        "or the path of a directory with card.md and *.jsonl, or of a JSONL file"
+    )
+
+
+def _set_hash(items: Sequence[Item]) -> str:
+    return content_hash(sorted([item.id, item.hash] for item in items))
+
+
+def _load(paths: Sequence[Path]) -> tuple[Item, ...]:
+    items: list[Item] = []
+    faults: list[str] = []
+    places: dict[str, str] = {}  # id or content hash → path:line of its first item
+    for path in paths:
+        empty = True
+        for number, line in _lines(path):
+            empty = False
+            place = f"{path}:{number}"
+            try:
+                item = _item(line, number)
+                for key, what, fix in (
+                    (f"id {item.id}", f"duplicate id {item.id!r}", "expected a unique id"),
+                    (item.hash, "duplicate content", "expected each question once; remove one"),
+                ):
+                    if key in places:
+                        raise _LineError(f"{what}, first seen at {places[key]}; {fix}")
+            except _LineError as fault:
+                faults.append(f"{place}: {fault}")
+                continue
+            places[f"id {item.id}"] = places[item.hash] = place
+            items.append(item)
+        if empty:
+            faults.append(f"{path}:1: the file holds no item, expected one JSON object a line")
+    if faults:
+        shown = faults[:MAX_FAULTS]
+        if len(faults) > MAX_FAULTS:
+            shown.append(f"... and {len(faults) - MAX_FAULTS} more faults")
+        raise HarnessError("\n".join(shown))
+    return tuple(items)
+
+
+class _LineError(Exception):
+    """What is wrong with one line; becomes a line of the HarnessError."""
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Line number (from 1) and bytes of each line that is not blank. Splits at LF alone: JSON
+    strings may hold U+2028 and its like."""
+    for number, line in enumerate(_bytes(path).split(b"\n"), start=1):
+        if line.strip():
+            yield number, line
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise HarnessError(f"{path}: no such file; check the path") from None
+    except IsADirectoryError:
+        raise HarnessError(f"{path}: is a directory, expected a file") from None
+    except (OSError, ValueError) as error:
+        raise HarnessError(f"{path}: cannot be read ({error}); check the path") from None
+
+
+def _item(line: bytes, number: int) -> Item:
+    raw = _json_object(_text(line, number))
+    _check_fields(raw, Item, "")
+    if isinstance(raw.get("format"), dict):
+        _check_fields(raw["format"], FormatRule, "format.")
+    try:
+        # The text was read by `json` above, for the column of a fault and for repeated keys,
+        # which a direct msgspec decode does not tell; the types are msgspec's to check.
+        item = msgspec.convert(raw, Item, strict=True)
+    except msgspec.ValidationError as error:
+        raise _LineError(f"wrong value: {_lower_first(str(error))} (`$` is the item)") from None
+    if (fault := check_item(item)) is not None:
+        raise _LineError(fault)
+    return item
+
+
+def _text(line: bytes, number: int) -> str:
+    if number == 1 and line.startswith(_BOM):
+        raise _LineError(
+            "the file starts with a byte order mark, expected plain UTF-8; "
+            "save it as UTF-8 without BOM"
+        )
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise _LineError(
+            f"byte {error.start + 1} of the line is not UTF-8, expected UTF-8 text; "
+            "convert the file, e.g. from Shift_JIS with `iconv -f CP932 -t UTF-8`"
+        ) from None
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in result:
+                raise _LineError(f"field {key!r} occurs twice, expected it once")
+            result[key] = value
+        return result
+
+    try:
+        raw = json.loads(text, object_pairs_hook=once)
+        content_hash(raw)  # cannot encode half of a surrogate pair, written as an escape
+    except json.JSONDecodeError as error:
+        raise _LineError(
+            f"broken JSON at column {error.colno}: {_lower_first(error.msg)}; "
+            "expected one complete JSON object on the line"
+        ) from None
+    except UnicodeEncodeError:
+        raise _LineError(
+            "a string holds half of a surrogate pair, expected whole characters; "
+            "write the character itself instead of its \\u escape"
+        ) from None
+    except (ValueError, RecursionError) as error:  # endless digits, endless nesting
+        raise _LineError(f"unreadable JSON: {error}; expected one item") from None
+    if not isinstance(raw, dict):
+        raise _LineError(f"a JSON {type(raw).__name__} is no item, expected a JSON object")
+    return raw
+
+
+def _check_fields(raw: Mapping[str, Any], kind: type[Item] | type[FormatRule], at: str) -> None:
+    """msgspec ignores unknown keys of a dataclass; a misspelt `acept` must not pass."""
+    known = [field.name for field in fields(kind)]
+    for key in raw:
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean `{at}{close[0]}`?" if close else f"known: {', '.join(known)}"
+            raise _LineError(f"unknown field {at + key!r}, expected only an item's fields; {hint}")
+    needed = [
+        field.name
+        for field in fields(kind)
+        if field.default is MISSING and field.default_factory is MISSING
+    ]
+    missing = [f"`{at}{name}`" for name in needed if name not in raw]
+    if missing:
+        expected = ", ".join(f"`{at}{name}`" for name in needed)
+        raise _LineError(f"missing {', '.join(missing)}, expected at least {expected}")
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _read_card(path: Path) -> str:
+    if not path.is_file():
+        raise HarnessError(
+            f"{path}: missing, expected a card that starts with a header between two `---` "
+            f"lines, with {', '.join(HEADER)}"
+        )
+    data = _bytes(path)
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        number = data[: error.start].count(b"\n") + 1
+        raise HarnessError(f"{path}:{number}: not UTF-8, expected UTF-8 text") from None
+
+
+def _header(path: Path, card: str) -> dict[str, str]:
+    """The `key: value` lines between the two `---` lines at the top of a card."""
+    lines = [line.rstrip() for line in card.split("\n")]
+    if lines[0] != "---":
+        raise HarnessError(
+            f"{path}:1: starts with {lines[0][:40]!r}, expected `---` and a header with "
+            f"{', '.join(HEADER)}"
+        )
+    if "---" not in lines[1:]:
+        raise HarnessError(
+            f"{path}:1: the header has no end, expected a second line `---` after its last field"
+        )
+    end = lines.index("---", 1)
+    header: dict[str, str] = {}
+    for number, line in enumerate(lines[1:end], start=2):
+        key, colon, value = (part.strip() for part in line.partition(":"))
+        if not colon or not value or key not in HEADER:
+            raise HarnessError(
+                f"{path}:{number}: {line[:60]!r} is no header line, expected `key: value` with a "
+                f"key of {', '.join(HEADER)}"
+            )
+        if key in header:
+            raise HarnessError(f"{path}:{number}: `{key}` occurs twice, expected it once")
+        header[key] = value
+    missing = [key for key in HEADER if key not in header]
+    if missing:
+        raise HarnessError(
+            f"{path}:{end + 1}: the header ends without {', '.join(missing)}; add the lines above"
+        )
+    return header
