@@ -36,7 +36,7 @@ class Picker:
         scores = scores.float()
         for row, sampling in enumerate(self.samplings):
             if sampling.repetition_penalty != 1.0:
-                seen = input_ids[row, self.width - len(self.prompts[row]) :].unique()
+                seen = input_ids[row, self.width - len(self.prompts[row]) :]
                 penalise(scores[row], seen, sampling.repetition_penalty)
             if sampling.temperature > 0:
                 token = draw(scores[row], sampling, self.generators[row].random())
@@ -47,7 +47,7 @@ class Picker:
 
 def penalise(scores: torch.Tensor, seen: torch.Tensor, penalty: float) -> None:
     """Divides positive and multiplies negative scores of seen tokens by the penalty, in place
-    (Keskar et al. 2019, CTRL)."""
+    and once however often a token was seen (Keskar et al. 2019, CTRL)."""
     old = scores[seen]
     scores[seen] = old.where(old <= 0, old / penalty).where(old > 0, old * penalty)
 
@@ -114,7 +114,7 @@ class TextStream:
         from tokenizers.decoders import DecodeStream
 
         self.tokenizer = tokenizer
-        self.fast = getattr(tokenizer, "_tokenizer", None)
+        self.fast: Any = getattr(tokenizer, "_tokenizer", None)
         self.stream = DecodeStream(ids=prompt, skip_special_tokens=True) if self.fast else None
         self.ids: list[int] = []
         self.length = 0

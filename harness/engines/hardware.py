@@ -37,9 +37,7 @@ def cpu_threads() -> int:
 def _siblings(cpu: int) -> str:
     """Name of the physical core of a logical one."""
     try:
-        return Path(
-            f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list"
-        ).read_text()
+        return Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text()
     except OSError:
         return str(cpu)
 

@@ -88,8 +88,7 @@ class Scoring:
             self.waiting = len(pieces)
             return pieces
         inside = sum(
-            entry[token]
-            for token, entry in zip(piece.head[1:], head_logprobs[1:], strict=True)
+            entry[token] for token, entry in zip(piece.head[1:], head_logprobs[1:], strict=True)
         )
         self.rests.setdefault(piece.head, {}).update(
             (token, inside + logprobs[token]) for token in piece.tokens

@@ -99,11 +99,9 @@ class TransformersEngine:
             if not pending:
                 continue
             pending.sort(key=_shape)
-            batch = _take(pending, self.batch_size)
+            batch = _take(pending, self.batch_size, self.context)
             try:
-                generations = (
-                    self._score(batch) if batch[0].continuations else self._answer(batch)
-                )
+                generations = self._score(batch) if batch[0].continuations else self._answer(batch)
             except (RuntimeError, MemoryError) as error:
                 if not _is_memory(error):
                     raise
@@ -169,7 +167,6 @@ class TransformersEngine:
             values = self._last_logprobs(
                 [rows[key] for key in part], max(len(key[1]) for key in part) + 1
             )
-            # Rows are copied out, so that a whole batch of logits does not stay alive.
             for row, (index, head) in enumerate(part):
                 wanted = [
                     tokens
@@ -208,7 +205,7 @@ class TransformersEngine:
         ids, mask = self._pad_left(rows)
         positions = (mask.cumsum(-1) - 1).clamp(min=0)
         with torch.inference_mode():
-            logits = self._model(
+            logits: torch.Tensor = self._model(
                 input_ids=ids,
                 attention_mask=mask,
                 position_ids=positions,
@@ -252,11 +249,20 @@ def _shape(task: Task) -> tuple[bool, int, int]:
     return (bool(task.continuations), -task.max_tokens, -len(task.prompt))
 
 
-def _take(pending: list[Task], size: int) -> list[Task]:
-    """Removes the next batch from the sorted list: up to `size` requests of one kind."""
-    kind = bool(pending[0].continuations)
-    end = 1
-    while end < min(size, len(pending)) and bool(pending[end].continuations) == kind:
+def _take(pending: list[Task], size: int, context: int) -> list[Task]:
+    """Removes the next batch from the sorted list: up to `size` requests of one kind.
+
+    A row that has ended is computed on until the whole batch has, so the longest prompt and the
+    longest answer must fit the context together: there are no positions beyond it.
+    """
+    first = pending[0]
+    longest, end = len(first.prompt), 1
+    for task in pending[1:size]:
+        longest = max(longest, len(task.prompt))
+        if bool(task.continuations) != bool(first.continuations):
+            break
+        if not first.continuations and longest + first.max_tokens > context:
+            break
         end += 1
     batch = pending[:end]
     del pending[:end]

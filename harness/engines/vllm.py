@@ -25,6 +25,8 @@ from harness.engines.types import FinishReason, Generation, Request
 from harness.errors import HarnessError
 
 GIB = 1 << 30
+# Sequences of full length that the KV cache of a small model holds at once.
+FULL_CONTEXTS = 128
 CPU_ENVIRONMENT = {
     # The engine core lives in this process: no bound cores, no `__main__` guard.
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
@@ -47,7 +49,8 @@ class VllmEngine:
                    what the KV cache holds if that is less
     dtype          "auto" is float32 on CPU and the checkpoint's own on GPU
     max_num_seqs   sequences computed together at most; vLLM's default when None
-    kv_cache_gib   KV cache on CPU, in GiB; a quarter of the free memory, at most 4, when None
+    kv_cache_gib   KV cache on CPU, in GiB; when None what 128 full contexts take, at most a quarter
+                   of the free memory and 4
     gpu_memory_utilization, tensor_parallel_size   as in vLLM; void on CPU
 
     Greedy answers and log-likelihoods equal those of the transformers engine up to rounding.
@@ -84,7 +87,7 @@ class VllmEngine:
             arguments |= {
                 "dtype": "float32" if dtype == "auto" else dtype,
                 "enforce_eager": True,
-                "kv_cache_memory_bytes": _kv_cache_bytes(kv_cache_gib),
+                "kv_cache_memory_bytes": _kv_cache_bytes(path, kv_cache_gib),
             }
         else:
             arguments |= {
@@ -326,21 +329,38 @@ def _cause(error: Exception, said: list[str]) -> str:
 
 def _destroy_distributed() -> None:
     """A start that failed half-way may leave a process group behind, which the next would hit."""
-    from vllm.distributed.parallel_state import cleanup_dist_env_and_memory
+    if "vllm.distributed.parallel_state" in sys.modules:
+        from vllm.distributed.parallel_state import cleanup_dist_env_and_memory
 
-    cleanup_dist_env_and_memory()
+        cleanup_dist_env_and_memory()
 
 
 def _refusal(path: Path, reason: str) -> str:
     return f"{path}: vLLM cannot run this checkpoint ({reason}); use --engine transformers"
 
 
-def _kv_cache_bytes(gib: float | None) -> int:
+def _kv_cache_bytes(path: Path, gib: float | None) -> int:
+    """KV cache on CPU. Its pages are touched at the start, so a small model gets a small one."""
     if gib is None and (setting := os.environ.get("VLLM_CPU_KVCACHE_SPACE")):
         gib = float(setting)
     if gib is not None:
         return int(gib * GIB)
-    return max(GIB // 4, min(4 * GIB, free_memory() // 4))
+    most = min(4 * GIB, free_memory() // 4)
+    return max(GIB // 8, min(most, FULL_CONTEXTS * _context_bytes(path)))
+
+
+def _context_bytes(path: Path) -> int:
+    """Bytes of keys and values (float32) of one sequence as long as the context; huge when the
+    configuration does not tell."""
+    try:
+        from transformers import AutoConfig
+
+        text = AutoConfig.from_pretrained(path).get_text_config()
+        heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
+        width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
+        return int(8 * text.num_hidden_layers * heads * width * text.max_position_embeddings)
+    except (AttributeError, OSError, ValueError):
+        return 1 << 60
 
 
 def _version() -> str:
