@@ -19,7 +19,9 @@ CHAT_TEMPLATE = (
 )
 
 
-def make_checkpoint(path: Path, *, chat: bool = True, context: int = 512, seed: int = 0) -> Path:
+def make_checkpoint(
+    path: Path, *, chat: bool = True, context: int = 512, seed: int = 0, heads: int = 2
+) -> Path:
     """Writes a random Llama (2 layers, width 64, one token a character) to `path`.
 
     Weights are drawn ten times wider than usual, so that the best two logits are far apart and
@@ -60,8 +62,8 @@ def make_checkpoint(path: Path, *, chat: bool = True, context: int = 512, seed: 
             hidden_size=64,
             intermediate_size=128,
             num_hidden_layers=2,
-            num_attention_heads=2,
-            num_key_value_heads=1,
+            num_attention_heads=heads,
+            num_key_value_heads=heads // 2,
             max_position_embeddings=context,
             initializer_range=0.2,
             bos_token_id=vocabulary["<s>"],

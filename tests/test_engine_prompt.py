@@ -26,7 +26,9 @@ TALK = (Message("system", "日本"), Message("user", "山"), Message("assistant"
 
 def test_chat_template_is_used_and_opens_the_answer(tiny_checkpoint: Path) -> None:
     rendered = load_renderer(tiny_checkpoint)([*TALK, Message("user", "人")])
-    assert rendered.prompt == "<s>[system]日本</s>[user]山</s>[assistant]川</s>[user]人</s>[assistant]"
+    assert (
+        rendered.prompt == "<s>[system]日本</s>[user]山</s>[assistant]川</s>[user]人</s>[assistant]"
+    )
     assert not rendered.special_tokens
     assert rendered.stop == ()
 
@@ -67,8 +69,8 @@ def test_system_text_moves_into_the_user_message_where_the_template_refuses_it(
     )
     render = load_renderer(path)
     assert render(TALK[:2]).prompt == "[user]日本\n\n山"
+    (path / "chat_template.jinja").write_text("{{ raise_exception('no system role') }}")
     with pytest.raises(HarnessError, match="no system role"):
-        (path / "chat_template.jinja").write_text("{{ raise_exception('no system role') }}")
         load_renderer(path)(TALK)
 
 
