@@ -1,0 +1,259 @@
+"""Served models: any server that speaks OpenAI's chat and completions endpoints."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from harness.engines.prompt import first_line
+from harness.engines.task import failed
+from harness.engines.types import FinishReason, Generation, Likelihood, Request
+from harness.errors import HarnessError
+
+# Local servers ask for no key, but the client insists on one.
+NO_KEY = "none"
+
+
+class OpenAIEngine:
+    """Answers requests through a server.
+
+    url          base URL including the version, e.g. http://127.0.0.1:8000/v1
+    model        name the server knows; when None, the only one it lists
+    concurrency  requests in flight at once
+    api_key      OPENAI_API_KEY when None
+    timeout      seconds that one try may take
+    retries      further tries after rate limits, server and connection faults (the client's own,
+                 with exponential back-off)
+
+    Messages go to chat completions, where the server applies its template; text goes to
+    completions. Log-likelihoods need a server whose completions honour `echo` with `logprobs`
+    (vLLM does, hosted models mostly do not); otherwise they become error generations.
+
+    Raises HarnessError when nothing answers at `url`, it rejects the key or lacks the model.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        model: str | None = None,
+        *,
+        concurrency: int = 16,
+        api_key: str | None = None,
+        timeout: float = 600.0,
+        retries: int = 4,
+    ) -> None:
+        try:
+            import openai
+        except ImportError as error:
+            raise HarnessError(
+                "served models need the openai package: pip install 'harness[judge]'"
+            ) from error
+        self.url = url
+        self.concurrency = concurrency
+        self._client = openai.OpenAI(
+            base_url=url,
+            api_key=api_key or os.environ.get("OPENAI_API_KEY") or NO_KEY,
+            timeout=timeout,
+            max_retries=retries,
+        )
+        self.model = self._find_model(model)
+        # Newer hosted models take the limit by another name; learnt from the first refusal.
+        self._limit = "max_tokens"
+
+    @property
+    def name(self) -> str:
+        return f"openai {self.model}"
+
+    @property
+    def description(self) -> str:
+        return f"{self.model} at {self.url}, {self.concurrency} requests at once"
+
+    def generate(self, queue: deque[Request]) -> Iterator[Generation]:
+        running: set[Future[Generation]] = set()
+        with ThreadPoolExecutor(self.concurrency, thread_name_prefix="openai") as pool:
+            try:
+                while queue or running:
+                    while queue and len(running) < self.concurrency:
+                        running.add(pool.submit(self._answer, queue.popleft()))
+                    finished, running = wait(running, return_when=FIRST_COMPLETED)
+                    while finished:
+                        yield finished.pop().result()
+            finally:
+                for future in running:
+                    future.cancel()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._client.close()
+
+    def _find_model(self, model: str | None) -> str:
+        import openai
+
+        try:
+            listed = [entry.id for entry in self._client.models.list()]
+        except openai.APIConnectionError as error:
+            raise HarnessError(
+                f"{self.url}: no server answers ({first_line(error)}); start it, or mend the URL, "
+                "which includes the version, e.g. http://127.0.0.1:8000/v1"
+            ) from error
+        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
+            raise HarnessError(
+                f"{self.url}: the server rejects the key ({_sentence(error)}); "
+                "set OPENAI_API_KEY to one it knows"
+            ) from error
+        except openai.APIStatusError:
+            listed = []  # some servers list nothing, yet answer
+        if model is None and len(listed) == 1:
+            return listed[0]
+        if model is None:
+            raise HarnessError(
+                f"{self.url}: the server lists {len(listed)} models, so name one: "
+                f"{', '.join(listed[:10]) or '--model NAME'}"
+            )
+        if listed and model not in listed:
+            raise HarnessError(
+                f"{self.url}: no model {model!r}; the server lists {', '.join(listed[:10])}"
+            )
+        return model
+
+    def _answer(self, request: Request) -> Generation:
+        import openai
+
+        started = time.monotonic()
+        try:
+            if request.continuations:
+                return self._score(request, started)
+            return self._complete(request, started)
+        except openai.APIError as error:
+            return failed(request, _sentence(error))
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            return failed(request, f"the server's reply is malformed ({first_line(error)})")
+
+    def _complete(self, request: Request, started: float) -> Generation:
+        import openai
+
+        limit = self._limit
+        try:
+            reply = self._ask(request, limit)
+        except openai.BadRequestError as error:
+            if limit != "max_tokens" or "max_completion_tokens" not in str(error):
+                raise
+            self._limit = "max_completion_tokens"
+            reply = self._ask(request, self._limit)
+        choice = reply.choices[0]
+        text = choice.text if isinstance(request.prompt, str) else choice.message.content
+        reason: FinishReason = "length" if choice.finish_reason == "length" else "stop"
+        error_text = None
+        if choice.finish_reason not in ("stop", "length"):
+            reason, error_text = "error", f"the server ended with {choice.finish_reason!r}"
+        usage = reply.usage
+        details = getattr(usage, "prompt_tokens_details", None)
+        return Generation(
+            key=request.key,
+            text=text or "",
+            finish_reason=reason,
+            prompt_tokens=usage.prompt_tokens if usage else 0,
+            completion_tokens=usage.completion_tokens if usage else 0,
+            cached_tokens=getattr(details, "cached_tokens", None) or 0,
+            latency=time.monotonic() - started,
+            error=error_text,
+        )
+
+    def _ask(self, request: Request, limit: str) -> Any:
+        sampling = request.sampling
+        settings: dict[str, Any] = {
+            "model": self.model,
+            "temperature": sampling.temperature,
+            limit: sampling.max_tokens,
+        }
+        if sampling.temperature > 0:
+            settings["top_p"] = sampling.top_p
+            if sampling.seed is not None:
+                settings["seed"] = sampling.seed
+        if stop := [text for text in sampling.stop if text]:
+            settings["stop"] = stop
+        extra: dict[str, Any] = {}
+        if sampling.repetition_penalty != 1.0:
+            extra["repetition_penalty"] = sampling.repetition_penalty
+        if isinstance(request.prompt, str):
+            if not request.special_tokens:
+                extra["add_special_tokens"] = False
+            settings["max_tokens"] = settings.pop(limit)  # completions know no other name
+            return self._client.completions.create(
+                prompt=request.prompt, extra_body=extra or None, **settings
+            )
+        messages: Any = [
+            {"role": message.role, "content": message.content} for message in request.prompt
+        ]
+        return self._client.chat.completions.create(
+            messages=messages, extra_body=extra or None, **settings
+        )
+
+    def _score(self, request: Request, started: float) -> Generation:
+        """Log-likelihoods from echoed prompts.
+
+        The server tokenises prompt and continuation together; the tokens behind those of the
+        prompt alone are the continuation's. Where a token reaches over the boundary there is no
+        such split, and the request becomes an error.
+        """
+        if not isinstance(request.prompt, str):
+            return failed(request, "a chat endpoint gives no log-likelihood of a continuation")
+        prompt, _ = self._echo(request, request.prompt)
+        likelihoods = []
+        for text in request.continuations:
+            tokens, logprobs = self._echo(request, request.prompt + text)
+            if tokens[: len(prompt)] != prompt:
+                return failed(
+                    request,
+                    f"the server's tokenizer joins the prompt's end with {text[:20]!r}",
+                    len(prompt),
+                )
+            behind = logprobs[len(prompt) :]
+            likelihoods.append(Likelihood(float(sum(behind)), len(behind)))
+        return Generation(
+            key=request.key,
+            text="",
+            finish_reason="stop",
+            prompt_tokens=len(prompt),
+            latency=time.monotonic() - started,
+            likelihoods=tuple(likelihoods),
+        )
+
+    def _echo(self, request: Request, text: str) -> tuple[list[str], list[float]]:
+        """Tokens of a text and their log-probabilities; the first token's counts as 0."""
+        extra = {} if request.special_tokens else {"add_special_tokens": False}
+        reply: Any = self._client.completions.create(
+            model=self.model,
+            prompt=text,
+            max_tokens=1,
+            temperature=0.0,
+            echo=True,
+            logprobs=1,
+            extra_body=extra or None,
+        )
+        found = reply.choices[0].logprobs
+        if found is None or not found.tokens:
+            raise ValueError("no echoed log-probabilities")
+        # One token was generated as well, because not every server accepts none.
+        size = reply.usage.prompt_tokens if reply.usage else len(found.tokens) - 1
+        if len(found.tokens) < size:
+            raise ValueError("no echoed log-probabilities")
+        values = [0.0 if value is None else float(value) for value in found.token_logprobs]
+        return list(found.tokens[:size]), values[:size]
+
+
+def _sentence(error: Exception) -> str:
+    """What a server says is wrong, in one line."""
+    body = getattr(error, "body", None)
+    if isinstance(body, dict):
+        inner = body.get("error", body)
+        message = inner.get("message") if isinstance(inner, dict) else inner
+        if isinstance(message, str) and message.strip():
+            status = getattr(error, "status_code", None)
+            line = message.strip().splitlines()[0][:300]
+            return f"the server answers {status}: {line}" if status else line
+    return first_line(error)

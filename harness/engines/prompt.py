@@ -1,0 +1,150 @@
+"""Turns messages into the text a checkpoint was trained to continue, by its own files alone."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from harness.engines.types import Message
+from harness.errors import HarnessError
+
+# A base model goes on to write the next instruction itself; its answer ends before that.
+PLAIN_STOP = ("\n### ",)
+TOKENIZER_FILES = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+    "special_tokens_map.json",
+)
+# Templates may print today's date. A prompt that changes overnight would change every content
+# key, so all templates read this day (a model's own default is often near it).
+TEMPLATE_DAY = datetime.datetime(2024, 7, 26)
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What goes into a Request.
+
+    prompt          text, or the messages themselves for a served model
+    special_tokens  whether the tokenizer still has to add its own (see Request)
+    stop            strings that end an answer in this frame, besides the protocol's own
+    """
+
+    prompt: str | tuple[Message, ...]
+    special_tokens: bool
+    stop: tuple[str, ...] = ()
+
+
+Renderer = Callable[[Sequence[Message]], Rendered]
+
+
+def load_renderer(path: Path) -> Renderer:
+    """The renderer of a checkpoint: its chat template, or a plain frame when it has none.
+
+    A pure function of the checkpoint's files and the messages. The tokenizer is loaded at the
+    first call. A template that refuses system messages gets the system text as the beginning of
+    the first user message.
+
+    Raises HarnessError when the directory holds no readable tokenizer or the template fails.
+    """
+
+    @lru_cache(maxsize=4096)
+    def render(messages: tuple[Message, ...]) -> Rendered:
+        tokenizer = load_tokenizer(path)
+        if not getattr(tokenizer, "chat_template", None):
+            return Rendered(plain_frame(messages), special_tokens=True, stop=PLAIN_STOP)
+        return Rendered(_by_template(tokenizer, messages, path), special_tokens=False)
+
+    return lambda messages: render(tuple(messages))
+
+
+def render_served(messages: Sequence[Message]) -> Rendered:
+    """The renderer of a served model: messages pass through, the server applies its template."""
+    return Rendered(tuple(messages), special_tokens=False)
+
+
+def plain_frame(messages: Sequence[Message]) -> str:
+    """The completion frame of a checkpoint without a chat template, open for the next answer.
+
+    The system text, then `### 指示:` and `### 応答:` blocks, separated by blank lines.
+    """
+    blocks = []
+    for message in messages:
+        if message.role == "user":
+            blocks.append(f"### 指示:\n{message.content}")
+        elif message.role == "assistant":
+            blocks.append(f"### 応答:\n{message.content}")
+        else:
+            blocks.append(message.content)
+    return "\n\n".join([*blocks, "### 応答:\n"])
+
+
+def load_tokenizer(path: Path) -> Any:
+    """The Hugging Face tokenizer of a checkpoint directory, loaded once while its files stay.
+
+    Raises HarnessError when there is none that transformers can read.
+    """
+    stamp = tuple(
+        (path / name).stat().st_mtime_ns if (path / name).is_file() else 0
+        for name in TOKENIZER_FILES
+    )
+    return _load_tokenizer(path, stamp)
+
+
+@lru_cache(maxsize=8)
+def _load_tokenizer(path: Path, stamp: tuple[int, ...]) -> Any:
+    from transformers import AutoTokenizer
+
+    if not path.is_dir():
+        raise HarnessError(f"{path}: no such directory; expected a Hugging Face checkpoint")
+    try:
+        return AutoTokenizer.from_pretrained(path)
+    except Exception as error:  # transformers raises whatever its parsers do
+        raise HarnessError(
+            f"{path}: the tokenizer cannot be loaded ({first_line(error)}); expected "
+            "tokenizer.json and tokenizer_config.json beside the weights, as "
+            "`tokenizer.save_pretrained` writes them"
+        ) from error
+
+
+def first_line(error: BaseException) -> str:
+    """An exception as one short line, for messages."""
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__)[:300]
+
+
+def _by_template(tokenizer: Any, messages: Sequence[Message], path: Path) -> str:
+    attempts = [list(messages)]
+    if messages and messages[0].role == "system":
+        attempts.append(_without_system(messages))
+    failure: Exception | None = None
+    for attempt in attempts:
+        try:
+            text: str = tokenizer.apply_chat_template(
+                [{"role": message.role, "content": message.content} for message in attempt],
+                add_generation_prompt=True,
+                tokenize=False,
+                date_string=TEMPLATE_DAY.strftime("%d %b %Y"),
+                strftime_now=TEMPLATE_DAY.strftime,
+            )
+            return text
+        except Exception as error:  # a template may raise anything; the first reason is shown
+            failure = failure or error
+    assert failure is not None
+    raise HarnessError(
+        f"{path}: its chat template rejects these messages ({first_line(failure)}); roles were "
+        f"{', '.join(message.role for message in messages) or 'none'}; mend the template in "
+        "tokenizer_config.json or chat_template.jinja"
+    ) from failure
+
+
+def _without_system(messages: Sequence[Message]) -> list[Message]:
+    system, rest = messages[0].content, list(messages[1:])
+    if rest and rest[0].role == "user":
+        rest[0] = Message("user", f"{system}\n\n{rest[0].content}")
+    return rest

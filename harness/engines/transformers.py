@@ -1,0 +1,330 @@
+"""The reference engine: Hugging Face transformers on CPU or GPU, in left-padded batches."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.engines.decoding import Ending, Picker
+from harness.engines.hardware import cpu_threads
+from harness.engines.prompt import first_line, load_tokenizer
+from harness.engines.task import Task, failed, prepare
+from harness.engines.types import Generation, Likelihood, Request
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    import torch
+
+log = logging.getLogger(__name__)
+
+# Requests are sorted by length within a window of so many batches: wide enough that batches hold
+# little padding, narrow enough that first results come soon.
+WINDOW = 16
+MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate")
+
+
+class TransformersEngine:
+    """Answers requests with `generate` of transformers.
+
+    path        Hugging Face checkpoint directory
+    device      "auto" (CUDA when there is one), "cpu", "cuda", "cuda:1", ...
+    dtype       "auto" (bfloat16 on GPUs that have it, else float16; float32 on CPU) or a name
+    batch_size  sequences computed together; halved whenever memory runs out
+    max_length  prompt and new tokens together at most; the checkpoint's context when None
+
+    Sampled answers depend on their request's seed alone, up to rounding of the logits.
+
+    Raises HarnessError when the checkpoint cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        batch_size: int | None = None,
+        max_length: int | None = None,
+    ) -> None:
+        import torch
+
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        if device == "cpu":
+            torch.set_num_threads(cpu_threads())
+        self._device = torch.device(device)
+        self._dtype = _pick_dtype(dtype, self._device)
+        self._tokenizer = load_tokenizer(path)
+        self._model = _load_model(path, self._dtype, self._device)
+        self._end_tokens = _end_tokens(self._model, self._tokenizer)
+        self._pad = self._tokenizer.pad_token_id
+        if self._pad is None:
+            self._pad = min(self._end_tokens, default=0)
+        # `generate` would mix the checkpoint's own sampling defaults into every request.
+        self._model.generation_config = type(self._model.generation_config)(
+            do_sample=False, pad_token_id=self._pad
+        )
+        context = _context(self._model.config)
+        self.context = min(context, max_length) if max_length else context
+        self.batch_size = batch_size or (16 if self._device.type == "cpu" else 64)
+
+    @property
+    def name(self) -> str:
+        return f"transformers {version('transformers')}"
+
+    @property
+    def description(self) -> str:
+        import torch
+
+        dtype = str(self._dtype).removeprefix("torch.")
+        if self._device.type == "cpu":
+            return f"{self.name}, cpu, {dtype}, {torch.get_num_threads()} threads"
+        return f"{self.name}, {torch.cuda.get_device_name(self._device)}, {dtype}"
+
+    def generate(self, queue: deque[Request]) -> Iterator[Generation]:
+        pending: list[Task] = []
+        while queue or pending:
+            while queue and len(pending) < WINDOW * self.batch_size:
+                task = prepare(queue.popleft(), self._tokenizer, self.context)
+                if isinstance(task, Generation):
+                    yield task
+                else:
+                    pending.append(task)
+            if not pending:
+                continue
+            pending.sort(key=_shape)
+            batch = _take(pending, self.batch_size, self.context)
+            try:
+                generations = self._score(batch) if batch[0].continuations else self._answer(batch)
+            except (RuntimeError, MemoryError) as error:
+                if not _is_memory(error):
+                    raise
+                generations = self._retreat(batch, pending, error)
+            yield from generations
+
+    def close(self) -> None:
+        """Frees the model; the engine answers nothing afterwards."""
+        import torch
+
+        self._model = None
+        gc.collect()
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _answer(self, batch: Sequence[Task]) -> list[Generation]:
+        import torch
+        from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
+
+        ids, mask = self._pad_left([task.prompt for task in batch])
+        ending = Ending(batch, self._tokenizer, self._end_tokens)
+        with torch.inference_mode():
+            self._model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                generation_config=GenerationConfig(
+                    max_new_tokens=max(task.max_tokens for task in batch),
+                    do_sample=False,
+                    pad_token_id=self._pad,
+                ),
+                logits_processor=LogitsProcessorList([Picker(batch, ids.shape[1])]),
+                stopping_criteria=StoppingCriteriaList([ending]),
+            )
+        now = time.monotonic()
+        return [
+            Generation(
+                key=task.request.key,
+                text=ending.texts[row],
+                finish_reason=ending.reasons[row] or "length",
+                prompt_tokens=len(task.prompt),
+                completion_tokens=len(ending.token_ids[row]),
+                latency=now - task.started,
+                token_ids=tuple(ending.token_ids[row]),
+            )
+            for row, task in enumerate(batch)
+        ]
+
+    def _score(self, batch: Sequence[Task]) -> list[Generation]:
+        """Log-likelihoods of all continuations.
+
+        A row is a prompt and a continuation without its last token; continuations that differ in
+        the last token alone (single letters, most often) share a row.
+        """
+        rows: dict[tuple[int, tuple[int, ...]], list[int]] = {}
+        for index, task in enumerate(batch):
+            for tokens in task.continuations:
+                if tokens:
+                    rows.setdefault((index, tuple(tokens[:-1])), task.prompt + tokens[:-1])
+        keys = list(rows)
+        logprobs: dict[tuple[int, tuple[int, ...]], torch.Tensor] = {}
+        for start in range(0, len(keys), self.batch_size):
+            part = keys[start : start + self.batch_size]
+            values = self._last_logprobs(
+                [rows[key] for key in part], max(len(key[1]) for key in part) + 1
+            )
+            for row, (index, head) in enumerate(part):
+                wanted = [
+                    tokens
+                    for tokens in batch[index].continuations
+                    if tokens and tuple(tokens[:-1]) == head
+                ]
+                for tokens in wanted:
+                    logprobs[index, tuple(tokens)] = (
+                        values[row, values.shape[1] - len(tokens) :]
+                        .gather(-1, values.new_tensor(tokens).long().unsqueeze(-1))
+                        .sum()
+                    )
+        now = time.monotonic()
+        return [
+            Generation(
+                key=task.request.key,
+                text="",
+                finish_reason="stop",
+                prompt_tokens=len(task.prompt),
+                latency=now - task.started,
+                likelihoods=tuple(
+                    Likelihood(
+                        float(logprobs[index, tuple(tokens)]) if tokens else 0.0, len(tokens)
+                    )
+                    for tokens in task.continuations
+                ),
+            )
+            for index, task in enumerate(batch)
+        ]
+
+    def _last_logprobs(self, rows: Sequence[list[int]], count: int) -> torch.Tensor:
+        """log p of every token at the last `count` positions: (rows, count, vocabulary),
+        float32."""
+        import torch
+
+        ids, mask = self._pad_left(rows)
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)
+        with torch.inference_mode():
+            logits: torch.Tensor = self._model(
+                input_ids=ids,
+                attention_mask=mask,
+                position_ids=positions,
+                use_cache=False,
+                logits_to_keep=count,
+            ).logits
+        return logits[:, -count:].float().log_softmax(-1)
+
+    def _pad_left(self, rows: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Token ids and attention mask, both (rows, longest row)."""
+        import torch
+
+        width = max(map(len, rows))
+        ids = torch.full((len(rows), width), self._pad)
+        mask = torch.zeros((len(rows), width), dtype=torch.long)
+        for index, row in enumerate(rows):
+            ids[index, width - len(row) :] = torch.tensor(row)
+            mask[index, width - len(row) :] = 1
+        return ids.to(self._device), mask.to(self._device)
+
+    def _retreat(
+        self, batch: list[Task], pending: list[Task], error: BaseException
+    ) -> list[Generation]:
+        """After running out of memory: a smaller batch, or an error when it was one request."""
+        import torch
+
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+        if len(batch) == 1 and self.batch_size == 1:
+            reason = f"out of memory with this request alone ({first_line(error)})"
+            return [failed(batch[0].request, reason, len(batch[0].prompt))]
+        self.batch_size = max(1, min(self.batch_size, len(batch)) // 2)
+        log.warning("out of memory: going on with batches of %d", self.batch_size)
+        pending.extend(batch)
+        return []
+
+
+def _shape(task: Task) -> tuple[bool, int, int]:
+    """Sort key: likelihoods apart from answers, then the longest first, so that memory runs out
+    early or not at all."""
+    return (bool(task.continuations), -task.max_tokens, -len(task.prompt))
+
+
+def _take(pending: list[Task], size: int, context: int) -> list[Task]:
+    """Removes the next batch from the sorted list: up to `size` requests of one kind.
+
+    A row that has ended is computed on until the whole batch has, so the longest prompt and the
+    longest answer must fit the context together: there are no positions beyond it.
+    """
+    first = pending[0]
+    longest, end = len(first.prompt), 1
+    for task in pending[1:size]:
+        longest = max(longest, len(task.prompt))
+        if bool(task.continuations) != bool(first.continuations):
+            break
+        if not first.continuations and longest + first.max_tokens > context:
+            break
+        end += 1
+    batch = pending[:end]
+    del pending[:end]
+    return batch
+
+
+def _is_memory(error: BaseException) -> bool:
+    import torch
+
+    text = str(error).lower()
+    return isinstance(error, MemoryError | torch.cuda.OutOfMemoryError) or any(
+        words in text for words in MEMORY_WORDS
+    )
+
+
+def _pick_dtype(name: str, device: torch.device) -> torch.dtype:
+    import torch
+
+    if name == "auto":
+        if device.type != "cuda":
+            return torch.float32
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    dtype = getattr(torch, name, None)
+    if not isinstance(dtype, torch.dtype):
+        raise HarnessError(
+            f"dtype {name!r} is unknown; expected auto, float32, bfloat16 or float16"
+        )
+    return dtype
+
+
+def _load_model(path: Path, dtype: torch.dtype, device: torch.device) -> Any:
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging as hf_logging
+
+    bars = hf_logging.is_progress_bar_enabled()
+    hf_logging.disable_progress_bar()
+    try:
+        model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
+    except Exception as error:  # transformers raises whatever its parsers do
+        raise HarnessError(
+            f"{path}: transformers cannot load the model ({first_line(error)}); expected "
+            "config.json and *.safetensors of a causal language model"
+        ) from error
+    finally:
+        if bars:
+            hf_logging.enable_progress_bar()
+    return model.to(device).eval()
+
+
+def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Ids that end an answer: the tokenizer's and those of generation_config.json (the model's
+    configuration where there is none), as vLLM takes them."""
+    listed = model.generation_config.eos_token_id
+    listed = [] if listed is None else listed if isinstance(listed, list) else [listed]
+    own = tokenizer.eos_token_id
+    return frozenset([*listed, *([] if own is None else [own])])
+
+
+def _context(config: Any) -> int:
+    """Longest sequence the model was built for, in tokens; unbounded models get 2**20."""
+    text = config.get_text_config()
+    for field in ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length"):
+        if isinstance(value := getattr(text, field, None), int):
+            return value
+    return 2**20
