@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.checkpoint import Checkpoint
+    from harness.engines.select import EngineName
     from harness.engines.types import Engine
     from harness.evaluate import Result
     from harness.protocols.catalogue import Suite
@@ -52,7 +53,7 @@ def command(
     suites: str,
     limit: int | None,
     samples: int,
-    engine: str,
+    engine: EngineName,
     seed: int,
     allow_pickle: bool,
     quiet: bool,
@@ -99,7 +100,7 @@ def _measure(
     suites: list[Suite],
     store: Path,
     samples: int,
-    engine_name: str,
+    engine_name: EngineName,
     seed: int,
 ) -> int:
     """Runs every suite on one checkpoint through one engine; returns how many requests failed."""

@@ -83,9 +83,12 @@ def open_engine(
         _demand(_openai())
         return Opened(_open_openai(url, model, concurrency), f"{url} is a served model")
     if name == "openai":
-        raise HarnessError("engine openai needs --url, e.g. --url http://127.0.0.1:8000/v1")
+        raise HarnessError(
+            "engine openai needs a served model as its checkpoint, e.g. "
+            "openai:http://127.0.0.1:8000/v1#model"
+        )
     if path is None:
-        raise HarnessError(f"engine {name} needs a checkpoint directory, or --url for a server")
+        raise HarnessError(f"engine {name} needs a checkpoint directory")
 
     def vllm() -> Engine:
         from harness.engines.vllm import VllmEngine

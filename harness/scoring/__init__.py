@@ -17,10 +17,11 @@ from harness.scoring.metrics import (
 )
 from harness.scoring.normalise import nfkc, normalise, trim
 from harness.scoring.repetition import is_repetitive, repetition
-from harness.scoring.score import Score, score_answer, score_choice
+from harness.scoring.score import SCORING_VERSION, Score, score_answer, score_choice
 
 __all__ = [
     "FAILURES",
+    "SCORING_VERSION",
     "Failure",
     "InvalidObjectError",
     "Score",

@@ -13,6 +13,10 @@ from harness.scoring.format import format_fault
 from harness.scoring.metrics import compare
 from harness.scoring.normalise import trim
 
+# Raised whenever any function of this package can score an answer differently: it is part of
+# every protocol's hash.
+SCORING_VERSION = 1
+
 
 @dataclass(frozen=True)
 class Score:

@@ -156,12 +156,7 @@ def evaluations(path: Path, where: str = "true", values: Iterable[Any] = ()) -> 
         rows = connection.execute(
             f"{_EVALUATIONS} WHERE {where} ORDER BY e.started_at, e.id", list(values)
         ).fetchall()
-    return [
-        EvaluationRow(
-            *row[:19], failures=json.loads(row[19]), started_at=row[20], finished_at=row[21]
-        )
-        for row in rows
-    ]
+    return [EvaluationRow(*[*row[:19], json.loads(row[19]), *row[20:]]) for row in rows]
 
 
 def find_evaluation(path: Path, name: str) -> EvaluationRow:
@@ -208,7 +203,7 @@ def answers(path: Path, evaluation: str) -> list[AnswerRow]:
         rows = connection.execute(
             "SELECT i.id, i.genre, i.skill, i.level, i.definition, g.text, g.finish_reason, "
             "g.error, r.sample, list(s.metric) FILTER (s.metric IS NOT NULL), "
-            "list(s.value) FILTER (s.metric IS NOT NULL), max(s.failure), g.completion_tokens "
+            "list(s.value) FILTER (s.metric IS NOT NULL), max(s.failure), g.completion_tokens, r.turn "
             "FROM requests r JOIN evaluations e ON e.id = r.evaluation "
             "JOIN items i ON i.hash = r.item_hash JOIN generations g ON g.key = r.key "
             "LEFT JOIN scores s ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
