@@ -110,7 +110,7 @@ def _hand_out(draw: Draw) -> Problem:
 
 
 def _two_legs(draw: Draw) -> Problem:
-    v, w = 5 * draw.randint(8, 24), 5 * draw.randint(8, 24)
+    v, w = (5 * speed for speed in draw.sample(range(8, 25), 2))
     t, u = draw.randint(2, 6), draw.randint(2, 6)
     return _told(
         f"電車が時速{v}kmで{t}時間走り、そのあと時速{w}kmで{u}時間走りました。",
@@ -284,7 +284,7 @@ STORIES: tuple[Family, ...] = (
             "{situation}{target}は何{unit}ですか。答えは数字だけを書いてください。",
             "次の問題を解いてください。\n{situation}{target}は何{unit}でしょうか。\n"
             "数字だけを出力してください。",
-            "問題: {situation}{target}は何{unit}?\n答え（数字のみ、単位なし）:",
+            "問題: {situation}{target}は何{unit}？\n答え（数字のみ、単位なし）:",
             "{situation}では、{target}は何{unit}になりますか。"
             "途中の式は書かず、答えの数字だけを書いてください。",
             "{situation}{target}が何{unit}かを計算し、半角数字だけで答えてください。",
