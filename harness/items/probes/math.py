@@ -11,6 +11,7 @@ from harness.items.probes.family import Draw, Family, Problem
 from harness.items.probes.math_calendar import CALENDAR
 from harness.items.probes.math_quantities import QUANTITIES
 from harness.items.probes.math_stories import STORIES
+from harness.items.probes.math_units import UNITS
 
 
 def _arithmetic(draw: Draw, level: int) -> Problem:
@@ -241,4 +242,4 @@ _NUMBERS = (
     ),
 )
 
-MATH: tuple[Family, ...] = (*_NUMBERS, *QUANTITIES, *STORIES, *CALENDAR)
+MATH: tuple[Family, ...] = (*_NUMBERS, *QUANTITIES, *UNITS, *STORIES, *CALENDAR)
