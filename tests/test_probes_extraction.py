@@ -20,15 +20,15 @@ from tests.probe_checks import SPLITS, accepted, check_family, golden, obeys, pr
 FAMILY = {family.name.split("/")[1]: family for family in EXTRACTION}
 
 GOLDEN = {
-    "extraction/field": "bb3789c0eca6d0b6",
+    "extraction/field": "86629927b87e31c8",
     "extraction/contact": "b411d0315a50c9b3",
     "extraction/changes": "d0d564354ea49fe1",
     "extraction/date": "875b582f3f99e739",
     "extraction/amount": "ab43c55a4043fc4f",
-    "extraction/table-cell": "caff0a21c272f51c",
+    "extraction/table-cell": "c42f2ba3ecf6b478",
     "extraction/table-rows": "e1e61312920b5a7b",
     "extraction/people": "e329701b82bafa6b",
-    "extraction/profile": "4af2c4788a5407fe",
+    "extraction/profile": "38fcc7174624634e",
     "extraction/event": "3fbdfed95101a38d",
     "extraction/order": "3e0eb57590adea2c",
 }

@@ -35,7 +35,7 @@ def _pool(pool: tuple[str, ...]) -> Callable[[Draw, int], list[str]]:
 # What a record may say, and how to draw different values of it. No number of one field can be
 # mistaken for one of another within a text.
 NUMBERS: dict[str, Callable[[Draw, int], list[str]]] = {
-    "年齢": _numbers(18, 80),
+    "年齢": _numbers(24, 80),
     "身長": _numbers(140, 195),
     "番号": _numbers(200, 1000),
     "受付番号": _numbers(10000, 100000),
