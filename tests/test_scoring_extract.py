@@ -6,7 +6,7 @@ import json
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.items.schema import FormatRule, Item, JsonType, Metric
@@ -295,6 +295,7 @@ def test_numbers_leave_words_and_operators_alone() -> None:
     assert texts == ["10", "5", "-3", "1234", "1", "23", "2024", "4", "1"]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**15))
 def test_grouped_and_wrapped_integers_are_read_back(value: int) -> None:
     for raw in (f"答えは{value:,}円です。", f"{value:,}", f"合計は{value}個。"):
@@ -344,7 +345,7 @@ def test_garbage_takes_linear_time(garbage: str) -> None:
     golds = {"number": "1", "json": '{"名前": "a", "年齢": 1}'}
     for rule, metric in RULES:
         gold = golds.get(metric, rule.labels[0] if rule.labels else "東京")
-        begin = time.perf_counter()
+        begin = time.process_time()
         score_answer(item(rule, gold, metric, prompt=CAPITALS), garbage, "length")  # type: ignore[arg-type]
         # A quadratic rule takes minutes for 100,000 characters; linear ones well under a second.
-        assert time.perf_counter() - begin < 5, rule.kind
+        assert time.process_time() - begin < 5, rule.kind

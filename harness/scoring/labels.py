@@ -82,7 +82,7 @@ def _pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
             f"{_before(label)}{re.escape(label)}(?:{_AFTER})"
             if label[-1:].isascii() or label[-1:].isdecimal()
             else f"{_before(label)}{re.escape(label)}(?=$|[^0-9A-Za-zぁ-んァ-ヺー一-鿿々]"
-            "|です|でし|だ|であ|で(?:は|も|し)|じゃ|と|に|が|を|は|の(?!で)|も|以外|なら|か)"
+            "|です|でし|だ|であ|で(?:は|も|し)|じゃ|と|に|が|を|は|の(?!で)|も|以外|なら|か|または|あるいは|および|及び)"
             for label in sorted(labels, key=len, reverse=True)
         )
     )

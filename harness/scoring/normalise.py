@@ -9,14 +9,15 @@ ASCII_SPACE = " \t\r\n\v\f"
 
 # Zero-width characters that a decoder may emit and no reader sees: ZWSP, ZWNJ, ZWJ, word joiner,
 # byte-order mark, soft hyphen.
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
+_INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff\u00ad]")
 # One character for each family that NFKC leaves apart.
-_UNIFIED = {
-    **dict.fromkeys(map(ord, "〜∼"), "~"),
-    **dict.fromkeys(map(ord, "‐‑‒–—―−"), "-"),
-    **dict.fromkeys(map(ord, "“”„‟"), '"'),
-    **dict.fromkeys(map(ord, "‘’‚‛"), "'"),
-}
+_FAMILIES = (
+    (re.compile("[〜∼]"), "~"),
+    (re.compile("[‐‑‒–—―−]"), "-"),
+    (re.compile("[“”„‟]"), '"'),
+    (re.compile("[‘’‚‛]"), "'"),
+    (re.compile("\r\n?"), "\n"),
+)
 _TRAILING = "。.、,"
 BRACKETS = {
     "「": "」",
@@ -58,8 +59,10 @@ def unify(text: str) -> str:
     """NFKC without invisible characters, with one wave dash (~), one hyphen (-), straight quotes
     and \\n line ends. Lines and spaces stay as they are. Combining marks beyond 30 in a row are
     dropped."""
-    text = _STACKED.sub(r"\1", text.translate(_INVISIBLE))
-    return nfkc(text).translate(_UNIFIED).replace("\r\n", "\n").replace("\r", "\n")
+    text = nfkc(_STACKED.sub(r"\1", _INVISIBLE.sub("", text)))
+    for family, character in _FAMILIES:
+        text = family.sub(character, text)
+    return text
 
 
 def normalise(text: str) -> str:
