@@ -59,6 +59,8 @@ def unify(text: str) -> str:
     """NFKC without invisible characters, with one wave dash (~), one hyphen (-), straight quotes
     and \\n line ends. Lines and spaces stay as they are. Combining marks beyond 30 in a row are
     dropped."""
+    if text.isascii():
+        return text.replace("\r\n", "\n").replace("\r", "\n")
     text = nfkc(_STACKED.sub(r"\1", _INVISIBLE.sub("", text)))
     for family, character in _FAMILIES:
         text = family.sub(character, text)
@@ -82,13 +84,13 @@ def normalise(text: str) -> str:
 
 def normalise_lines(text: str) -> str:
     """`normalise` applied to each line; lines left empty are dropped."""
-    lines = (normalise(line) for line in unify(text).split("\n"))
+    lines = (_peel(" ".join(line.split())) for line in unify(text).split("\n"))
     return "\n".join(line for line in lines if line)
 
 
 def _peel(text: str) -> str:
     """Step 3 of `normalise`, in linear time: partners of brackets are looked up once."""
-    partner = _partners(text)
+    partner = _partners(text) if any(opening in text for opening in BRACKETS) else {}
     quotes = {quote: text.count(quote) for quote in _QUOTES}
     start, end = 0, len(text)
     while start < end:
