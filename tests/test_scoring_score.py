@@ -382,3 +382,18 @@ def test_an_impossible_label_may_have_zero_probability() -> None:
 def test_faulty_likelihoods_are_refused(item: Item, likelihoods: list[tuple[float, int]]) -> None:
     with pytest.raises(ValueError):
         score_choice(item, likelihoods)
+
+
+@pytest.mark.parametrize("raw", ["\ud800", '{"名前": "\\ud800"}', "答えは\udfffです。\x00"])
+def test_broken_unicode_is_scored_as_wrong(raw: str) -> None:
+    golds: list[tuple[FormatRule, Metric, str]] = [
+        (ABCD, "exact", "A"),
+        (FormatRule("integer"), "number", "1"),
+        (FormatRule("span"), "char_f1", "江戸"),
+        (FormatRule("lines"), "set_f1", "江戸"),
+        (FormatRule("json", keys={"名前": "string"}), "json", '{"名前": "a"}'),
+        (FormatRule("pattern", pattern="[0-9]"), "exact", "1"),
+    ]
+    for rule, metric, gold in golds:
+        found = scores(Item("i", "format", (PROMPT,), gold, rule, metric), raw * 20)
+        assert found["strict"].value == 0.0

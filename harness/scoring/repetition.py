@@ -21,8 +21,8 @@ def repetition(text: str) -> float:
     """Share of a text's characters that lie in loops, 0.0 to 1.0.
 
     A loop is a stretch of at least 30 characters that repeats with a period of at most 50
-    characters four or more times, or with one of 51 to 200 two and a half or more times. White space at
-    both ends is not counted.
+    characters four or more times, or with one of 51 to 200 two and a half or more times. White
+    space at both ends is not counted.
     """
     text = text.strip()
     return float(_in_loops(text).mean()) if len(text) >= LEAST_COVERED else 0.0
