@@ -6,7 +6,7 @@ import json
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.items.schema import FormatRule, Item, JsonType, Metric
@@ -60,6 +60,13 @@ CHOICES = [
     (ABCD, "<think>Aかもしれないし、Bかもしれない。</think>\nC", "C"),
     (ABCD, "私はBを選びます。AとCは根拠がありません。", "B"),
     (ABCD, "答えは、選択肢のDになります。", "D"),
+    (ABCD, "Aは誤りです。Cは誤りです。Dも誤りです。よってBです。", "B"),
+    (ABCD, "正解は、Bの「東京」です。", "B"),
+    (ABCD, "Aが正解ではないので、Bを選びます。", "B"),
+    (ABCD, "選択肢：A、B、C、D\n答え：B", "B"),
+    (ABCD, "A:不正解 B:正解 C:不正解 D:不正解", NONE),
+    (ABCD, "正解はA～DのうちBです。", NONE),
+    (ABCD, "答えはAとは言えない。", NONE),
     (ABCD, "答えはAまたはBです。", NONE),
     (ABCD, "AとBのどちらも正しいです。", NONE),
     (ABCD, "A、B", NONE),
@@ -78,6 +85,7 @@ CHOICES = [
     (NLI, "Entailment", "entailment"),
     (NLI, "関係はneutralです。", "neutral"),
     (NLI, "entailmentではなくcontradictionです。", "contradiction"),
+    (NLI, "entailmentでもcontradictionでもなく、neutralです。", "neutral"),
     (NLI_JA, "前提と仮説の関係は「矛盾」です。", "矛盾"),
     (NLI_JA, "答え: 含意", "含意"),
     (DIGITS, "３", "3"),
@@ -151,6 +159,13 @@ NUMBERS = [
     (INTEGER, "1. 3に4を足す\n2. 合わせて7", "7"),
     (INTEGER, "```\n15\n```", "15"),
     (INTEGER, "次の問いに答えなさい。\n7", "7"),
+    (INTEGER, "12 = 3 × 4", "12"),
+    (INTEGER, "x = 12", "12"),
+    (INTEGER, "Step 1: 3+4=7\nStep 2: 7*2=14\n#### 14", "14"),
+    (INTEGER, "答え：7。検算：7-4=3。", "7"),
+    (INTEGER, "1日3個ずつ食べるので、4日で12個。", "12"),
+    (INTEGER, "答えは12ではありません。", None),
+    (INTEGER, "3+4", None),
     (INTEGER, "答えは12か13です。", None),
     (INTEGER, "一番大きい数です。", None),
     (INTEGER, "わかりません。", None),
@@ -181,6 +196,8 @@ SPANS = [
     ("- 東京", "東京"),
     ("東京\n\n質問：大阪はどこですか。\n回答：近畿地方", "東京"),
     ("A: 東京", "東京"),
+    ("吾輩は猫である。", "吾輩は猫である"),
+    ("答えは「吾輩は猫である」です。", "吾輩は猫である"),
     ("最終的な答えは、夏目漱石である。", "夏目漱石"),
 ]
 
@@ -197,6 +214,10 @@ LINES = [
     (None, "以下の通りです。\n東京\n大阪", "東京\n大阪"),
     (None, "答え：\n東京\n大阪", "東京\n大阪"),
     (None, "東京、大阪、京都です。", "東京\n大阪\n京都"),
+    (3, "「東京」「大阪」「京都」", "東京\n大阪\n京都"),
+    (2, "東京　大阪", "東京\n大阪"),
+    (None, "答えは東京、大阪です。", "東京\n大阪"),
+    (None, "夏目 漱石", "夏目 漱石"),
     (2, "東京\n\n大阪", "東京\n大阪"),
     (2, "東京\n大阪\n\n理由は本文にあるためです。", "東京\n大阪"),
     (2, "①東京\n②大阪", "東京\n大阪"),
@@ -295,6 +316,7 @@ def test_numbers_leave_words_and_operators_alone() -> None:
     assert texts == ["10", "5", "-3", "1234", "1", "23", "2024", "4", "1"]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**15))
 def test_grouped_and_wrapped_integers_are_read_back(value: int) -> None:
     for raw in (f"答えは{value:,}円です。", f"{value:,}", f"合計は{value}個。"):
@@ -344,7 +366,7 @@ def test_garbage_takes_linear_time(garbage: str) -> None:
     golds = {"number": "1", "json": '{"名前": "a", "年齢": 1}'}
     for rule, metric in RULES:
         gold = golds.get(metric, rule.labels[0] if rule.labels else "東京")
-        begin = time.perf_counter()
+        begin = time.process_time()
         score_answer(item(rule, gold, metric, prompt=CAPITALS), garbage, "length")  # type: ignore[arg-type]
         # A quadratic rule takes minutes for 100,000 characters; linear ones well under a second.
-        assert time.perf_counter() - begin < 5, rule.kind
+        assert time.process_time() - begin < 5, rule.kind

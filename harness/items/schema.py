@@ -117,7 +117,7 @@ def _plain(value: Any) -> Any:
 def check_item(item: Item) -> str | None:
     """What is wrong with an item by itself, as a phrase, or None.
 
-    Whether the gold answer obeys its own format rule is `scoring.check_gold`'s question.
+    Whether the gold answer obeys its own format rule is `scoring.gold_fault`'s question.
     """
     rule = item.format
     if not item.id.strip():

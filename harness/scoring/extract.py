@@ -31,6 +31,8 @@ _CLOSING_LINE = re.compile(
 _CIRCLED = re.compile(r"^[ 　]*[①-⑳]", re.MULTILINE)
 # Words that open the sentence in which a calculation ends.
 _SUMMED_UP = re.compile(r"(?:したがって|従って|よって|ゆえに|つまり|合計|合わせて|全部で|結局)")
+_QUOTED = re.compile(r"[「『]([^「」『』]+)[」』]")
+_OPERATOR = re.compile(r"[^0-9、。=]{0,6}[-+*/×÷~^]\s?")
 _TRAILING_COMMA = re.compile(r",([ \t\n]*)(?=[}\]])")
 
 
@@ -46,15 +48,15 @@ def extract(raw: str, item: Item) -> str:
                      another sentence is another number or sums up (合計, したがって), or a mark
                      disagrees; the last marked number (behind = where there is one); the last
                      number outside sentences of the prompt. Denied numbers do not count, 12か13
-                     is no answer. Separators and units are dropped, 万 and 億 worked out, kanji
-                     numerals read where one is the whole answer
+                     and 3+4 are no answers. Separators and units are dropped, 万 and 億 worked
+                     out, kanji numerals read where one is the whole answer
     span             the box; the last marked text; else the first line. Of that the quoted part
                      or the first sentence without です and the like
     json             the one object in the text, with or without fences; several different ones
                      are no answer. Keys that the rule does not name are dropped, and values of
                      the wrong type are converted where nothing can be lost ("3個" → 3, 3 → "3")
     lines            behind the last mark or an introduction (以下の通りです。); lists by their
-                     bulleted entries, bullets and numbers removed; one line is split at 、 or ,
+                     bulleted entries, bullets and numbers removed; one line is split (`_parts`)
     pattern          the box, the marked text, or the one line that matches the pattern
     """
     found = find_answer(raw, item)
@@ -158,9 +160,24 @@ def _stated_number(value: str) -> str | None:
 
 
 def _last_number(sentence: str) -> str | None:
-    """The last number of a sentence that is not denied, _UNDECIDED between two, or None."""
+    """The last number of a sentence that is not denied, that of 12 in 12 = 3×4, _UNDECIDED between
+    two or in a sum that is not worked out, or None."""
+    if "=" in sentence:
+        left, _, right = sentence.rpartition("=")
+        if _is_sum(right) and (value := _only_number(left)):
+            return value
+    if _is_sum(sentence):
+        return _UNDECIDED
     found = list(numbers(sentence))
     return _last_affirmed(sentence, found) if found else kanji_number(sentence)
+
+
+def _is_sum(sentence: str) -> bool:
+    """Whether a sentence ends in two numbers with nothing but an operator between: 3×4."""
+    found = list(numbers(sentence))[-2:]
+    return (
+        len(found) == 2 and _OPERATOR.fullmatch(sentence, found[0].end, found[1].start) is not None
+    )
 
 
 def _last_affirmed(sentence: str, found: list[Number]) -> str | None:
@@ -184,7 +201,7 @@ def _read_span(text: str, marked: list[Marked], box: str | None) -> str | None:
     line = lines[0]
     if bullet := BULLET.match(line):
         line = line[bullet.end() :]
-    return statement(line) or None
+    return statement(line, marked=False) or None
 
 
 def _read_lines(text: str, marked: list[Marked], count: int | None) -> str | None:
@@ -205,8 +222,22 @@ def _read_lines(text: str, marked: list[Marked], count: int | None) -> str | Non
         lines = lines[:-1]
     entries = [_entry(line) for line in lines]
     if len(entries) == 1 and count != 1:
-        entries = [_entry(part) for part in re.split(r"[、,]", statement(lines[0]))]
+        entries = [_entry(part) for part in _parts(lines[0], bool(marked), count)]
     return "\n".join(entry for entry in entries if entry) or None
+
+
+def _parts(line: str, marked: bool, count: int | None) -> list[str]:
+    """Entries that share one line: 「東京」「大阪」, or parted by 、 or commas; by spaces, ・ or /
+    only where that makes the number of entries asked for."""
+    quoted = _QUOTED.findall(line)
+    if len(quoted) > 1 and not _QUOTED.sub("", line).strip(" 、,・と。です"):
+        return quoted
+    line = statement(line, marked)
+    for separator in (r"[、,]", r"[・/]", r" "):
+        parts = [part for part in re.split(separator, line) if part.strip()]
+        if len(parts) > 1 and (len(parts) == count or separator == r"[、,]"):
+            return parts
+    return [line]
 
 
 def _entry(line: str) -> str:

@@ -25,8 +25,8 @@ def classify(
     empty       nothing but white space
     repetition  the answer loops (`is_repetitive`), and the gold does not
     truncated   the token limit cut it (finish_reason "length") and it breaks the format
-    language    it breaks the format in at least 20 letters that are not Japanese, where the gold,
-                or for labels and numbers the question, is Japanese
+    language    it breaks the format in at least 20 letters, labels aside, that are mostly not
+                Japanese, where the gold, or for labels and numbers the question, is Japanese
     format      the lenient score is 1.0, or the format is broken and no answer can be extracted
     knowledge   all else: a wrong or partly right answer, in the right format or beside it
 
@@ -41,11 +41,18 @@ def classify(
     broken = format_fault(raw, item.format, item.turns[-1]) is not None
     if broken and finish_reason == "length":
         return "truncated"
-    if broken and _wants_japanese(item) and letters(raw) >= LEAST_LETTERS and not is_japanese(raw):
+    if broken and _wants_japanese(item) and _is_foreign(raw, item):
         return "language"
     if lenient == 1.0 or (broken and find_answer(raw, item) is None):
         return "format"
     return "knowledge"
+
+
+def _is_foreign(raw: str, item: Item) -> bool:
+    """Whether the prose of an answer, labels such as `entailment` aside, is not Japanese."""
+    for label in item.format.labels:
+        raw = raw.replace(label, " ")
+    return letters(raw) >= LEAST_LETTERS and not is_japanese(raw)
 
 
 def _wants_japanese(item: Item) -> bool:

@@ -23,7 +23,9 @@ _ASSERTION = (
 # word, but 番 and 案 as in Aの案.
 _AFTER = r"(?![0-9A-Za-z一-鿿ァ-ヺー々]|[.,][0-9]|つ|さん|くん|ちゃん)|(?=[番案](?!目))"
 _OR = re.compile(
-    _CLOSING + r"(?:と|、|,|か|または|又は|もしくは|あるいは|および|及び|/|・|or|and)" + r" ?"
+    _CLOSING
+    + r"(?:と|、|,|か|または|又は|もしくは|あるいは|および|及び|/|・|~|-|から|or|and)"
+    + r" ?"
 )
 _CHOSEN = re.compile(
     _CLOSING + r"(?:番|案)?(?:が|を|は)(?:最も|もっとも|一番|、)*"
@@ -36,6 +38,10 @@ _LEADING = re.compile(
 )
 
 
+# Behind these, a sentence that is nothing but a label is marked: よって、Bです。
+_THEREFORE = re.compile(r"(?:よって|したがって|従って|ゆえに|以上より|以上から|結局|つまり)[、, ]?")
+
+
 def read_label(
     text: str, marked: list[Marked], box: str | None, labels: tuple[str, ...], prompt: str
 ) -> str | None:
@@ -45,9 +51,9 @@ def read_label(
     2. the first sentence or line that is nothing but a label (A, (A)です。, Aが正解です, or an
        option line of the prompt such as A. 東京), unless another sentence is nothing but another
        label, or a mark names another;
-    3. marks: 答えはA, 正解：(B), 正しいのはC, Dを選びます. All must agree, or the last must be
-       final (最終的な答え, よって答えは). A mark that is denied (Aではない), supposed (Aなら) or
-       names two labels (AまたはB) is no reading, and two labels in one mark end the search;
+    3. marks: 答えはA, 正解：(B), 正しいのはC, よってCです, Dを選びます. All must agree, or the last
+       must be final (最終的な答え, よって答えは). A mark that is denied (Aではない) or supposed
+       (Aなら) is none, and one that names two labels (AまたはB) ends the search;
     4. the answer is the text of exactly one option in the prompt;
     5. exactly one label is mentioned in the whole text and not denied.
     """
@@ -82,7 +88,7 @@ def _pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
             f"{_before(label)}{re.escape(label)}(?:{_AFTER})"
             if label[-1:].isascii() or label[-1:].isdecimal()
             else f"{_before(label)}{re.escape(label)}(?=$|[^0-9A-Za-zぁ-んァ-ヺー一-鿿々]"
-            "|です|でし|だ|であ|で(?:は|も|し)|じゃ|と|に|が|を|は|の(?!で)|も|以外|なら|か)"
+            "|です|でし|だ|であ|で(?:は|も|し)|じゃ|と|に|が|を|は|の(?!で)|も|以外|なら|か|または|あるいは|および|及び)"
             for label in sorted(labels, key=len, reverse=True)
         )
     )
@@ -149,6 +155,10 @@ def _named(text: str, marked: list[Marked], plain: dict[str, str]) -> list[str] 
         if len(labels) > 1:
             return None
         found += labels
+    for lead in list(_THEREFORE.finditer(text))[-16:]:
+        sentence = re.split(r"[\n。]", text[lead.end() : lead.end() + 200], maxsplit=1)[0]
+        if label := _whole(sentence, plain, ""):
+            found.append(label)
     for mention in _mentions(text, plain):
         if _CHOSEN.match(text, mention.end()):
             found.insert(0, plain[mention[0]])

@@ -9,14 +9,15 @@ ASCII_SPACE = " \t\r\n\v\f"
 
 # Zero-width characters that a decoder may emit and no reader sees: ZWSP, ZWNJ, ZWJ, word joiner,
 # byte-order mark, soft hyphen.
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
+_INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff\u00ad]")
 # One character for each family that NFKC leaves apart.
-_UNIFIED = {
-    **dict.fromkeys(map(ord, "〜∼"), "~"),
-    **dict.fromkeys(map(ord, "‐‑‒–—―−"), "-"),
-    **dict.fromkeys(map(ord, "“”„‟"), '"'),
-    **dict.fromkeys(map(ord, "‘’‚‛"), "'"),
-}
+_FAMILIES = (
+    (re.compile("[〜∼]"), "~"),
+    (re.compile("[‐‑‒–—―−]"), "-"),
+    (re.compile("[“”„‟]"), '"'),
+    (re.compile("[‘’‚‛]"), "'"),
+    (re.compile("\r\n?"), "\n"),
+)
 _TRAILING = "。.、,"
 BRACKETS = {
     "「": "」",
@@ -58,8 +59,12 @@ def unify(text: str) -> str:
     """NFKC without invisible characters, with one wave dash (~), one hyphen (-), straight quotes
     and \\n line ends. Lines and spaces stay as they are. Combining marks beyond 30 in a row are
     dropped."""
-    text = _STACKED.sub(r"\1", text.translate(_INVISIBLE))
-    return nfkc(text).translate(_UNIFIED).replace("\r\n", "\n").replace("\r", "\n")
+    if text.isascii():
+        return text.replace("\r\n", "\n").replace("\r", "\n")
+    text = nfkc(_STACKED.sub(r"\1", _INVISIBLE.sub("", text)))
+    for family, character in _FAMILIES:
+        text = family.sub(character, text)
+    return text
 
 
 def normalise(text: str) -> str:
@@ -79,13 +84,13 @@ def normalise(text: str) -> str:
 
 def normalise_lines(text: str) -> str:
     """`normalise` applied to each line; lines left empty are dropped."""
-    lines = (normalise(line) for line in unify(text).split("\n"))
+    lines = (_peel(" ".join(line.split())) for line in unify(text).split("\n"))
     return "\n".join(line for line in lines if line)
 
 
 def _peel(text: str) -> str:
     """Step 3 of `normalise`, in linear time: partners of brackets are looked up once."""
-    partner = _partners(text)
+    partner = _partners(text) if any(opening in text for opening in BRACKETS) else {}
     quotes = {quote: text.count(quote) for quote in _QUOTES}
     start, end = 0, len(text)
     while start < end:

@@ -32,7 +32,7 @@ _INSTRUCTION = re.compile(r"(?:ください|下さい|なさい|せよ|こと|�
 DENIAL = re.compile(
     r"[」』\"')\]】* ]{0,3}(?:(?:で|じゃ)(?:は|も)?(?:な(?!り)|ありません|ございません)|じゃな|以外"
     r"|だと(?!思|おも|考|判断|言え|いえ|分か|わか)|なら|の場合|とすると|とすれば|と仮定|と(?:は|も)(?:言え|いえ|限)"
-    r"|は(?:誤|間違|違|不正解|不適切|正しくな|正解では|適切では|除)|を(?:除|選ば(?:な|ず))"
+    r"|でも|[はも](?:誤|間違|違|不正解|不適切|正しくな|正解では|適切では|除)|を(?:除|選ば(?:な|ず))"
     r"|が(?:誤|間違|不正解|不適切|正しくな|正解では|正解と(?:は|も)|適切では)|か(?:[?。もど]|$)|でしょうか)"
 )
 
@@ -57,8 +57,9 @@ _LATEX = (
 _ENDING = re.compile(
     r"(?:(?:が|は)?(?:答え|正解|回答|解答)(?:です|だ|である|となります|になります)"
     r"|(?:だと|と|に)(?:思います|思われます|考えます|考えられます|なります|なりました|いうことになります)"
-    r"|(?:で)?(?:ございます)|であると(?:思います|考えられます)|です(?:ね|よ)?|でした|である|だ)$"
+    r"|(?:で)?(?:ございます)|であると(?:思います|考えられます)|です(?:ね|よ)?|でした)$"
 )
+_PLAIN_ENDING = re.compile(_ENDING.pattern + "|(?:である|だ)$")
 _CLOSERS = {"「": "」", "『": "』", '"': '"', "'": "'", "【": "】"}
 
 
@@ -164,21 +165,21 @@ def marks(text: str) -> list[Marked]:
     return found
 
 
-def statement(text: str) -> str:
+def statement(text: str, marked: bool = True) -> str:
     """The answer in a line that states it: the quoted part of 「東京」です。, else its first
-    sentence without です, だ, である, になります, だと思います, が正解です."""
+    sentence without です, になります, だと思います, が正解です, and behind a mark also without だ
+    and である, which may end an answer of its own (吾輩は猫である)."""
     text = text.strip(" *")
     closer = _CLOSERS.get(text[:1])
     if closer is not None:
         end = text.find(closer, 1)
         after = text[end + 1 :].strip(" 。.")
-        if end > 1 and (not after or _without_ending(after.split("。", 1)[0]) == ""):
+        if end > 1 and (not after or _without_ending(after.split("。", 1)[0], True) == ""):
             return text[1:end]
     sentence = text.split("。", 1)[0].rstrip(" .!*") if not text.startswith("。") else text
-    return normalise(_without_ending(sentence))
+    return normalise(_without_ending(sentence, marked))
 
 
-def _without_ending(sentence: str) -> str:
+def _without_ending(sentence: str, marked: bool) -> str:
     head, tail = sentence[:-24], sentence[-24:]
-    shorter = _ENDING.sub("", tail)
-    return head + shorter
+    return head + (_PLAIN_ENDING if marked else _ENDING).sub("", tail)

@@ -7,10 +7,10 @@ import re
 import numpy as np
 import numpy.typing as npt
 
-# A loop of a short passage must come round four times, of a long one (a whole prompt block) three
-# times, and cover 30 characters: normal lists and refrains do not.
+# A loop of a short passage must come round four times, of a long one (a whole prompt block) two
+# and a half times, and cover 30 characters: normal lists and refrains do not.
 SHORT_PERIOD, SHORT_TIMES = 50, 4
-LONG_PERIOD, LONG_TIMES = 200, 3
+LONG_PERIOD, LONG_TIMES = 200, 2.5
 LEAST_COVERED = 30
 # Share of an answer in loops from which it counts as repetitive.
 THRESHOLD = 0.3
@@ -21,8 +21,8 @@ def repetition(text: str) -> float:
     """Share of a text's characters that lie in loops, 0.0 to 1.0.
 
     A loop is a stretch of at least 30 characters that repeats with a period of at most 50
-    characters four or more times, or with one of 51 to 200 three or more times. White space at
-    both ends is not counted.
+    characters four or more times, or with one of 51 to 200 two and a half or more times. White
+    space at both ends is not counted.
     """
     text = text.strip()
     return float(_in_loops(text).mean()) if len(text) >= LEAST_COVERED else 0.0
@@ -47,7 +47,7 @@ def _in_loops(text: str) -> npt.NDArray[np.bool_]:
     """For each character, whether it lies in a loop; O(200 · length)."""
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     depth = np.zeros(len(codes) + 1, dtype=np.int64)  # +1 where a loop starts, -1 behind its end
-    for period in range(1, min(LONG_PERIOD, len(codes) // LONG_TIMES) + 1):
+    for period in range(1, min(LONG_PERIOD, int(len(codes) / LONG_TIMES)) + 1):
         times = SHORT_TIMES if period <= SHORT_PERIOD else LONG_TIMES
         same = codes[period:] == codes[:-period]
         edges = np.flatnonzero(np.diff(same, prepend=False, append=False))

@@ -93,7 +93,7 @@ def cluster_mean(
         se, df = math.sqrt(max(0.0, mean * (1 - mean))), 1.0
         low, high = _wilson(mean, se, 1, df, level)
         return Estimate(mean, se, low, high, n, 1, df, level)
-    se = _cr2_error(scores - mean, group, sizes)
+    se = _cr2_error(scores - mean, group, sizes, float(np.abs(scores).max()))
     df = _bell_mccaffrey_df(sizes)
     low, high = _interval(mean, se, count, df, level, bounded)
     return Estimate(mean, se, low, high, n, count, df, level)
@@ -105,8 +105,9 @@ def mean_of_means(
     """The unweighted mean of independent estimates (genres, datasets), as leaderboards show it.
 
     se = sqrt(Σ se²)/G for G estimates. The interval is that of `cluster_mean` with this mean and
-    se, `clusters` the sum, and Satterthwaite's degrees of freedom (Σ se²)² / Σ (se⁴/df). An
-    interval at another level than the estimates' own is sound: their limits are not used.
+    se, Satterthwaite's degrees of freedom (Σ se²)² / Σ (se⁴/df) and, where every se is 0, the
+    effective size G² / Σ (1/clusters) that independent scores of one mean would have. The
+    estimates' own limits are not used, so theirs may be of another level.
 
     Raises ValueError: no estimates, one that is not finite, a bounded mean outside [0, 1], or a
     level outside (0, 1).
@@ -126,17 +127,18 @@ def mean_of_means(
     doubt = float((np.square(variances) / dfs).sum())
     # All se 0: nothing says which estimate matters, so their degrees of freedom add up.
     df = float(variances.sum() ** 2 / doubt) if doubt > 0 else float(dfs.sum())
-    clusters = sum(estimate.clusters for estimate in estimates)
-    low, high = _interval(mean, se, clusters, df, level, bounded)
+    clusters = np.array([estimate.clusters for estimate in estimates], dtype=np.float64)
+    size = means.size**2 / float((1 / clusters).sum())
+    low, high = _interval(mean, se, size, df, level, bounded)
     n = sum(estimate.n for estimate in estimates)
-    return Estimate(mean, se, low, high, n, clusters, df, level)
+    return Estimate(mean, se, low, high, n, int(clusters.sum()), df, level)
 
 
 def _interval(
-    mean: float, se: float, clusters: int, df: float, level: float, bounded: bool
+    mean: float, se: float, size: float, df: float, level: float, bounded: bool
 ) -> tuple[float, float]:
     if bounded:
-        return _wilson(mean, se, clusters, df, level)
+        return _wilson(mean, se, size, df, level)
     reach = float(stats.t.ppf(0.5 + level / 2, df)) * se
     return mean - reach, mean + reach
 
@@ -159,11 +161,13 @@ def _numbered(clusters: Sequence[Hashable | None] | None, n: int) -> npt.NDArray
     return numbers
 
 
-def _cr2_error(residuals: Floats, group: npt.NDArray[np.intp], sizes: Floats) -> float:
+def _cr2_error(
+    residuals: Floats, group: npt.NDArray[np.intp], sizes: Floats, scale: float
+) -> float:
     n = residuals.size
     sums = np.bincount(group, weights=residuals)
     # Residuals of equal scores are rounding errors, not spread.
-    sums[np.abs(sums) < 1e-12 * sizes] = 0.0
+    sums[np.abs(sums) < 1e-12 * scale * sizes] = 0.0
     return float(np.sqrt((np.square(sums) / (1 - sizes / n)).sum()) / n)
 
 
@@ -176,10 +180,11 @@ def _bell_mccaffrey_df(sizes: Floats) -> float:
     return float(n**2 / trace)
 
 
-def _wilson(mean: float, se: float, clusters: int, df: float, level: float) -> tuple[float, float]:
-    """Wilson's score interval at an effective sample size; mean(1 − mean)/size is se² again."""
+def _wilson(mean: float, se: float, least: float, df: float, level: float) -> tuple[float, float]:
+    """Wilson's score interval at the effective sample size mean(1 − mean)/se², or `least` where
+    that is not defined."""
     variance = mean * (1 - mean)
-    size = variance / se**2 if se > 0 and variance > 0 else float(clusters)
+    size = variance / se**2 if se > 0 and variance > 0 else least
     t = float(stats.t.ppf(0.5 + level / 2, df))
     centre = (mean + t**2 / (2 * size)) / (1 + t**2 / size)
     reach = t / (1 + t**2 / size) * math.sqrt(variance / size + t**2 / (4 * size**2))
