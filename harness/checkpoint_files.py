@@ -238,7 +238,7 @@ def _weight_files(directory: Path, allow_pickle: bool) -> tuple[Path, ...]:
     if pickled:
         raise HarnessError(
             f"{directory} holds pickled weights only ({pickled[0]}), and unpickling can run any "
-            "code; save them as safetensors, or allow pickle (`allow_pickle=True`) if you trust "
+            "code; save them as safetensors, or pass --allow-pickle if you trust "
             "their origin"
         )
     raise HarnessError(

@@ -180,7 +180,9 @@ def test_a_missing_file_and_a_directory(tmp_path: Path) -> None:
     assert "is a directory" in faults(tmp_path)[0]
 
 
-ROBUST = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ROBUST = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 @ROBUST

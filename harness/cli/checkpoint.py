@@ -10,12 +10,12 @@ from typing import Any
 import click
 
 
-@click.group()
-def checkpoint() -> None:
+@click.group("checkpoint")
+def command() -> None:
     """Show checkpoints and import them from GGUF files."""
 
 
-@checkpoint.command("import-gguf")
+@command.command("import-gguf")
 @click.argument("source")
 @click.argument("destination", metavar="DIRECTORY", type=click.Path(path_type=Path))
 @click.option("--accept-terms", is_flag=True, help="Accept the terms that come with the weights.")
@@ -44,7 +44,7 @@ def import_gguf_command(source: str, destination: Path, accept_terms: bool, dtyp
     click.echo(written)
 
 
-@checkpoint.command()
+@command.command()
 @click.argument("target")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option("--allow-pickle", is_flag=True, help="Accept weights that unpickling would load.")

@@ -203,7 +203,8 @@ def answers(path: Path, evaluation: str) -> list[AnswerRow]:
         rows = connection.execute(
             "SELECT i.id, i.genre, i.skill, i.level, i.definition, g.text, g.finish_reason, "
             "g.error, r.sample, list(s.metric) FILTER (s.metric IS NOT NULL), "
-            "list(s.value) FILTER (s.metric IS NOT NULL), max(s.failure), g.completion_tokens, r.turn "
+            "list(s.value) FILTER (s.metric IS NOT NULL), max(s.failure), "
+            "g.completion_tokens, r.turn "
             "FROM requests r JOIN evaluations e ON e.id = r.evaluation "
             "JOIN items i ON i.hash = r.item_hash JOIN generations g ON g.key = r.key "
             "LEFT JOIN scores s ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
