@@ -90,10 +90,10 @@ def test_faults_are_one_sentence_and_status_3(tmp_path: Path) -> None:
 def test_leaderboard_in_every_form(store: Path) -> None:
     table = harness("leaderboard", "--store", str(store))
     assert "run/step_1" in table.stdout
-    assert "6% failed" in table.stdout  # one of sixteen requests
+    assert "12% failed" in table.stdout  # one answer and its choice, of sixteen requests
     rows = json.loads(harness("leaderboard", "--store", str(store), "--json").stdout)
     assert rows[0]["score"] == 1.0
-    assert rows[0]["failed"] == 1
+    assert rows[0]["failed"] == 2
     assert rows[0]["low"] < 1.0 == rows[0]["high"]
     text = harness("leaderboard", "--store", str(store), "--csv").stdout
     parsed = list(csv.DictReader(io.StringIO(text)))
@@ -110,7 +110,7 @@ def test_show_filters(store: Path) -> None:
     )
     assert [row["error"] for row in wrong] == ["too long"]
     page = harness("show", "run/step_1", "--store", str(store), "--limit", "3")
-    assert "planned 16 = done 15 + failed 1" in page.stdout
+    assert "planned 16 = done 14 + failed 2" in page.stdout
     assert "3 of 8 answers shown" in page.stdout
 
 

@@ -8,27 +8,28 @@ the model knows without being asked to format it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from harness.engines.types import Message, Sampling
-from harness.items.schema import FormatKind, Item, content_hash
+from harness.items.schema import Item, content_hash
 from harness.protocols.types import Answer, Ask
 from harness.scoring import SCORING_VERSION, Score, score_answer, score_choice
 
-# Room for the longest gold answer of the kind and for a sentence around it: what comes after is
-# a format fault anyway.
-_MAX_TOKENS: dict[FormatKind, int] = {
-    "choice": 16,
-    "integer": 16,
-    "number": 16,
-    "pattern": 32,
-    "span": 48,
-    "lines": 96,
-    "json": 160,
-}
+# Room for a byte-level tokenizer's three tokens a character and a few to say that it is over;
+# what comes after the gold answer's length is a format fault anyway.
+_TOKENS_PER_CHARACTER = 3
+_SPARE_TOKENS = 8
+_STEP = 16
+
+
+def max_tokens(item: Item) -> int:
+    """New tokens that an answer may take: enough for the longest right one, in steps of 16."""
+    longest = max(map(len, (item.answer, *item.accept)))
+    return _STEP * math.ceil((_SPARE_TOKENS + _TOKENS_PER_CHARACTER * longest) / _STEP)
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class ShortAnswer:
         return {
             "protocol": "short-answer",
             **asdict(self),
-            "max_tokens": _MAX_TOKENS,
+            "max_tokens": [_SPARE_TOKENS, _TOKENS_PER_CHARACTER, _STEP],
             "scoring": SCORING_VERSION,
         }
 
@@ -67,7 +68,7 @@ class ShortAnswer:
     def requests(self, items: Sequence[Item], samples: int, seed: int) -> Iterator[Ask]:
         for item in items:
             messages = (Message("user", item.turns[0]),)
-            limit = _MAX_TOKENS[item.format.kind]
+            limit = max_tokens(item)
             for sample in range(samples):
                 yield Ask(
                     item, messages, self._sampling(item, limit, sample, samples, seed), sample

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -21,24 +20,24 @@ def print_answers(
     limit: int,
 ) -> None:
     _print_head(console, evaluation, every)
-    table = Table(show_lines=True, header_style="dim", expand=True)
-    table.add_column("item", ratio=3, overflow="fold")
-    table.add_column("question", ratio=6, overflow="fold")
-    table.add_column("gold", ratio=2, overflow="fold")
-    table.add_column("answer", ratio=4, overflow="fold")
-    table.add_column("score", ratio=2)
     for one in found[:limit]:
-        table.add_row(
-            Text.assemble(one.item, (f"\n{one.genre}", "dim")),
-            escape(one.question),
-            escape(one.gold),
-            _answer(one),
-            _score(one),
-        )
-    console.print(table)
+        console.print()
+        console.print(_heading(one))
+        for label, text in (
+            ("asked", Text(one.question)),
+            ("gold", Text(one.gold, style="green")),
+            ("answer", _answer(one)),
+        ):
+            # Two columns, so that a question of many lines keeps its indent.
+            grid = Table.grid(padding=(0, 1))
+            grid.add_column(width=8, style="dim")
+            grid.add_column(overflow="fold")
+            grid.add_row(f"  {label}", text)
+            console.print(grid)
     if len(found) > limit:
         console.print(
-            f"{limit} of {len(found)} answers shown; --limit {len(found)} shows all.", style="dim"
+            f"\n{limit} of {len(found)} answers shown; --limit {len(found)} shows all.",
+            style="dim",
         )
 
 
@@ -69,16 +68,14 @@ def _answer(one: AnswerRow) -> Text:
     return text
 
 
-def _score(one: AnswerRow) -> Text:
+def _heading(one: AnswerRow) -> Text:
     strict = one.scores.get("strict")
     if strict is None:
-        return Text("failed", style="red")
-    mark = ("right", "green") if strict == 1.0 else (f"{strict:.2f}", "red")
-    text = Text.assemble(mark)
-    if one.failure:
-        text.append(f"\n{one.failure}", style="yellow")
-    rest = ", ".join(
-        f"{name} {value:.2f}" for name, value in sorted(one.scores.items()) if name != "strict"
-    )
-    text.append(f"\n{rest}", style="dim")
-    return text
+        mark = ("failed", "bold red")
+    elif strict == 1.0:
+        mark = ("right", "bold green")
+    else:
+        mark = (one.failure or "wrong", "bold red")
+    scores = "  ".join(f"{name} {value:.2f}" for name, value in sorted(one.scores.items()))
+    sample = f" sample {one.sample}" if one.sample else ""
+    return Text.assemble((one.item, "bold"), f"{sample}  ", mark, (f"  {scores}", "dim"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -12,7 +14,6 @@ from harness.report.standings import Board, Standing
 from harness.statistics.means import Estimate
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
-_WIDE = 110
 
 
 def sparkline(values: Sequence[float], top: float) -> str:
@@ -25,8 +26,9 @@ def sparkline(values: Sequence[float], top: float) -> str:
 
 def print_boards(console: Console, boards: Sequence[Board], left_out: int) -> None:
     for board in boards:
-        console.print(_table(board, console.width))
-        console.print(Text(_caption(board), style="dim"))
+        wide = console.width >= _width_needed(board)
+        console.print(_table(board, wide))
+        console.print(Text(_caption(board, wide), style="dim"))
         console.print()
     if left_out:
         console.print(
@@ -38,38 +40,47 @@ def print_boards(console: Console, boards: Sequence[Board], left_out: int) -> No
         )
 
 
-def _table(board: Board, width: int) -> Table:
+def _width_needed(board: Board) -> int:
+    """Columns that a table with a number for each genre takes, names uncut."""
+    names = max((cell_len(one.name) for one in board.standings), default=0)
+    genres = sum(max(5, len(genre)) + 2 for genre in board.genres)
+    steps = max((len(one.trajectory) for one in board.standings), default=0)
+    return 62 + names + genres + (steps + 4 if steps > 1 else 0)
+
+
+def _table(board: Board, wide: bool) -> Table:
     table = Table(
         title=f"{board.suite}   {board.protocol}",
         title_justify="left",
         title_style="bold",
         header_style="dim",
+        box=SIMPLE_HEAD,
         pad_edge=False,
         padding=(0, 1),
     )
-    # Genres go below one another in a narrow terminal's place of missing columns: the score
-    # columns are what must never be cut.
     table.add_column("#", justify="right", no_wrap=True)
-    table.add_column("checkpoint", no_wrap=True, overflow="ellipsis", min_width=12)
-    table.add_column("score", justify="right", no_wrap=True)
-    table.add_column("95 %", justify="right", no_wrap=True)
-    for genre in board.genres:
-        table.add_column(genre if width >= _WIDE else genre[:4], no_wrap=True, justify="right")
-    table.add_column("format", justify="right", no_wrap=True)
-    table.add_column("lenient", justify="right", no_wrap=True)
+    table.add_column("checkpoint", overflow="ellipsis", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True, min_width=5)
+    table.add_column("95 %", justify="right", no_wrap=True, min_width=9)
+    # Where a number for each genre does not fit, each genre keeps its bar.
+    for genre in board.genres if wide else ("genres",):
+        table.add_column(genre, justify="right", no_wrap=True)
+    for metric in _metrics(board, wide):
+        heading = "in format" if metric == "format" else metric
+        table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
     steps = max((len(one.trajectory) for one in board.standings), default=0)
     if steps > 1:
-        table.add_column("over steps", no_wrap=True)
+        table.add_column("over steps", no_wrap=True, min_width=10)
     top = max(
         [score for one in board.standings for _, score in one.trajectory]
         + [one.measured.score.mean for one in board.standings]
     )
     for one in board.standings:
-        table.add_row(*_cells(board, one, top, steps))
+        table.add_row(*_cells(board, one, top, steps, wide))
     return table
 
 
-def _cells(board: Board, one: Standing, top: float, steps: int) -> list[Text | str]:
+def _cells(board: Board, one: Standing, top: float, steps: int, wide: bool) -> list[Text | str]:
     measured = one.measured
     name = Text(one.name)
     if measured.evaluation.state != "complete":
@@ -84,12 +95,23 @@ def _cells(board: Board, one: Standing, top: float, steps: int) -> list[Text | s
         Text(_percent(score.mean), style="bold"),
         Text(f"{_percent(score.low)}–{_percent(score.high)}", style="dim"),
     ]
-    cells += [_bar(measured.genres.get(genre)) for genre in board.genres]
-    cells += [_metric(measured.metrics.get(name)) for name in ("format", "lenient")]
+    genres = [measured.genres.get(genre) for genre in board.genres]
+    if wide:
+        cells += [Text.assemble(_bar(one), f" {_percent_or_dash(one):>3}") for one in genres]
+    else:
+        cells.append(Text.assemble(*map(_bar, genres)))
+    cells += [_metric(measured.metrics.get(name)) for name in _metrics(board, wide)]
     if steps > 1:
         path = [value for _, value in one.trajectory]
         cells.append(Text(sparkline(path, top), style="cyan") if len(path) > 1 else "")
     return cells
+
+
+def _metrics(board: Board, wide: bool) -> tuple[str, ...]:
+    """What stands beside the score; `choice` where closed label sets were scored and fits."""
+    scored = {name for one in board.standings for name in one.measured.metrics}
+    names = ("format", "lenient", "choice") if wide else ("format", "lenient")
+    return tuple(name for name in names if name in scored)
 
 
 def _bar(estimate: Estimate | None) -> Text:
@@ -97,8 +119,11 @@ def _bar(estimate: Estimate | None) -> Text:
         return Text("–", style="dim")
     share = estimate.mean
     colour = "red" if share < 1 / 3 else "yellow" if share < 2 / 3 else "green"
-    block = sparkline([share], 1.0)
-    return Text.assemble((block, colour), f" {share * 100:3.0f}")
+    return Text(sparkline([share], 1.0), style=colour)
+
+
+def _percent_or_dash(estimate: Estimate | None) -> str:
+    return "" if estimate is None else f"{estimate.mean * 100:.0f}"
 
 
 def _metric(estimate: Estimate | None) -> str:
@@ -109,20 +134,18 @@ def _percent(share: float) -> str:
     return f"{share * 100:.1f}"
 
 
-def _caption(board: Board) -> str:
+def _caption(board: Board, wide: bool) -> str:
     samples = "greedy" if board.samples == 1 else f"{board.samples} samples an item"
-    parts = [
-        f"{board.items} items, {samples}; percent of the strict score, mean over genres",
-        "rows whose intervals overlap share a rank",
+    lines = [
+        f"{board.items} items, {samples}. Percent of the strict score, mean over genres; rows "
+        "whose intervals overlap share a rank."
     ]
+    if not wide:
+        lines.append(f"Genres: {', '.join(board.genres)}.")
     if any(one.measured.templates for one in board.standings):
-        parts.append(
-            "seen / unseen templates: "
-            + ", ".join(
-                f"{one.name} {_pair(one)}" for one in board.standings if one.measured.templates
-            )
-        )
-    return ". ".join(parts) + "."
+        pairs = (f"{one.name} {_pair(one)}" for one in board.standings if one.measured.templates)
+        lines.append(f"On templates seen / not seen in training: {', '.join(pairs)}.")
+    return "\n".join(lines)
 
 
 def _pair(one: Standing) -> str:

@@ -24,10 +24,11 @@ def classify(
 
     empty       nothing but white space
     repetition  the answer loops (`is_repetitive`), and the gold does not
-    truncated   the token limit cut it (finish_reason "length") and it breaks the format
     language    it breaks the format in at least 20 letters, labels aside, that are mostly not
                 Japanese, where the gold, or for labels and numbers the question, is Japanese
-    format      the lenient score is 1.0, or the format is broken and no answer can be extracted
+    format      the lenient score is 1.0: the right answer is there, in the wrong form
+    truncated   the token limit cut it (finish_reason "length") and it breaks the format
+    format      the format is broken and no answer can be extracted
     knowledge   all else: a wrong or partly right answer, in the right format or beside it
 
     A generation that ended in an error has no answer to classify: count it as failed instead.
@@ -39,11 +40,13 @@ def classify(
     if is_repetitive(raw) and not is_repetitive(item.answer):
         return "repetition"
     broken = format_fault(raw, item.format, item.turns[-1]) is not None
-    if broken and finish_reason == "length":
-        return "truncated"
     if broken and _wants_japanese(item) and _is_foreign(raw, item):
         return "language"
-    if lenient == 1.0 or (broken and find_answer(raw, item) is None):
+    if lenient == 1.0:
+        return "format"
+    if broken and finish_reason == "length":
+        return "truncated"
+    if broken and find_answer(raw, item) is None:
         return "format"
     return "knowledge"
 
