@@ -370,7 +370,9 @@ def test_unigram_and_bpe_vocabularies_are_measured(tmp_path: Path) -> None:
 WHOLE = save(tensors())
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(size=st.integers(0, len(WHOLE) - 1))
 def test_a_file_cut_anywhere_is_refused(tmp_path: Path, size: int) -> None:
     path = tmp_path / "model.safetensors"
@@ -379,7 +381,9 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path, size: int) -> None:
         read_safetensors_header(path)
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.binary(max_size=300) | st.binary(max_size=80).map(lambda tail: WHOLE[:90] + tail))
 def test_damaged_bytes_never_escape_as_another_exception(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "model.safetensors"
@@ -592,7 +596,7 @@ def test_a_wrong_manifest_is_refused(tmp_path: Path, content: object, message: s
         mixture=st.none() | st.dictionaries(st.text(max_size=4), st.floats(0, 1), max_size=3),
     )
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_written_manifest_reads_back(tmp_path: Path, lineage: Lineage) -> None:
     write_lineage(tmp_path, lineage)
     assert read_lineage(tmp_path) == lineage
@@ -619,7 +623,7 @@ def server() -> Iterator[tuple[str, dict[str, Any]]]:
             pass
 
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=httpd.serve_forever)
+    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield f"http://127.0.0.1:{httpd.server_port}/v1", answer
     httpd.shutdown()
