@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections import Counter, deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +98,50 @@ def test_likelihoods_equal_a_plain_forward_pass(engine: TransformersEngine, mode
             )
             assert found.tokens == len(more)
             assert found.logprob == pytest.approx(wanted, abs=1e-4)
+
+
+@pytest.mark.parametrize("family", ["llama", "gemma"])
+def test_a_shared_beginning_changes_no_likelihood(
+    tiny_checkpoint: Path, tmp_path: Path, family: str
+) -> None:
+    """Prompts behind common few-shot text, and a model whose layers see a short window only."""
+    from transformers import AutoModelForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig
+
+    path = tiny_checkpoint
+    if family == "gemma":
+        path = tmp_path / "gemma"
+        shutil.copytree(tiny_checkpoint, path)
+        torch.manual_seed(0)
+        config = Gemma3TextConfig(
+            vocab_size=160,
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=3,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            head_dim=16,
+            sliding_window=12,
+            layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+            max_position_embeddings=512,
+            initializer_range=0.2,
+        )
+        Gemma3ForCausalLM(config).save_pretrained(path)
+    engine = TransformersEngine(path, device="cpu", batch_size=5)
+    plain = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
+    shots = "日本の山は三つ、東京の大学は二つ。" * 4
+    choices = ("あ", "い", "日本の山", "日本の川", "山" * 20)
+    texts = [shots + text for text in prompts(6, seed=8)]
+    answers = ask(engine, *(Request(text, text, continuations=choices) for text in texts))
+    for text in texts:
+        ids = engine._tokenizer.encode(text, add_special_tokens=False)
+        for choice, found in zip(choices, answers[text].likelihoods, strict=True):
+            more = engine._tokenizer.encode(choice, add_special_tokens=False)
+            with torch.no_grad():
+                table = plain(torch.tensor([ids + more])).logits[0].log_softmax(-1)
+            wanted = sum(
+                float(table[len(ids) - 1 + index, token]) for index, token in enumerate(more)
+            )
+            assert found.logprob == pytest.approx(wanted, abs=2e-4)
 
 
 def test_a_seeded_answer_does_not_depend_on_its_batch(engine: TransformersEngine) -> None:

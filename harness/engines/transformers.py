@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 # Requests are sorted by length within a window of so many batches: wide enough that batches hold
 # little padding, narrow enough that first results come soon.
 WINDOW = 16
+# A shared beginning shorter than this many tokens costs more than it saves.
+WORTH_SHARING = 16
 MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate")
 
 
@@ -70,6 +72,7 @@ class TransformersEngine:
         self._model.generation_config = type(self._model.generation_config)(
             do_sample=False, pad_token_id=self._pad
         )
+        self._shareable = _attends_to_all(self._model.config)
         context = _context(self._model.config)
         self.context = min(context, max_length) if max_length else context
         self.batch_size = batch_size or (16 if self._device.type == "cpu" else 64)
@@ -199,17 +202,30 @@ class TransformersEngine:
 
     def _last_logprobs(self, rows: Sequence[list[int]], count: int) -> torch.Tensor:
         """log p of every token at the last `count` positions: (rows, count, vocabulary),
-        float32."""
-        import torch
+        float32.
 
-        ids, mask = self._pad_left(rows)
-        positions = (mask.cumsum(-1) - 1).clamp(min=0)
+        What all rows begin with (few-shot examples, a question) is computed once.
+        """
+        import torch
+        from transformers import DynamicCache
+
+        shared = _shared(rows, keep=count) if self._shareable else 0
+        ids, mask = self._pad_left([row[shared:] for row in rows])
+        cache = None
         with torch.inference_mode():
+            if shared:
+                cache = DynamicCache(config=self._model.config)
+                prefix = torch.tensor([rows[0][:shared]], device=self._device)
+                self._model(input_ids=prefix, past_key_values=cache, logits_to_keep=1)
+                cache.batch_repeat_interleave(len(rows))
+                mask = torch.cat([mask.new_ones(len(rows), shared), mask], dim=1)
+            positions = (mask.cumsum(-1) - 1).clamp(min=0)
             logits: torch.Tensor = self._model(
                 input_ids=ids,
                 attention_mask=mask,
-                position_ids=positions,
-                use_cache=False,
+                position_ids=positions[:, shared:],
+                past_key_values=cache,
+                use_cache=cache is not None,
                 logits_to_keep=count,
             ).logits
         return logits[:, -count:].float().log_softmax(-1)
@@ -243,10 +259,36 @@ class TransformersEngine:
         return []
 
 
-def _shape(task: Task) -> tuple[bool, int, int]:
-    """Sort key: likelihoods apart from answers, then the longest first, so that memory runs out
-    early or not at all."""
-    return (bool(task.continuations), -task.max_tokens, -len(task.prompt))
+def _shape(task: Task) -> tuple[bool, int, int, list[int]]:
+    """Sort key: answers before likelihoods; answers the longest first, so that memory runs out
+    early or not at all; likelihoods by their tokens, so that neighbours share a beginning."""
+    if task.continuations:
+        return (True, 0, 0, task.prompt)
+    return (False, -task.max_tokens, -len(task.prompt), [])
+
+
+def _attends_to_all(config: Any) -> bool:
+    """Whether every layer is plain attention over all that came before. Padding between a shared
+    beginning and a row's own end would take up places in a sliding window, or enter the state of
+    a recurrent layer."""
+    from transformers.cache_utils import DynamicCache, DynamicLayer
+
+    layers = DynamicCache(config=config).layers
+    return bool(layers) and all(type(layer) is DynamicLayer for layer in layers)
+
+
+def _shared(rows: Sequence[list[int]], keep: int) -> int:
+    """Length of the beginning that several rows share, `keep` tokens short of the shortest row's
+    end, where log-probabilities are read; 0 when it is not worth a pass of its own."""
+    if len(rows) < 2:
+        return 0
+    first, last = min(rows), max(rows)  # all others lie between these two
+    length = next(
+        (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b),
+        min(len(first), len(last)),
+    )
+    length = min(length, min(map(len, rows)) - keep)
+    return length if length >= WORTH_SHARING else 0
 
 
 def _take(pending: list[Task], size: int, context: int) -> list[Task]:

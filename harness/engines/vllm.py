@@ -27,6 +27,9 @@ from harness.errors import HarnessError
 GIB = 1 << 30
 # Sequences of full length that the KV cache of a small model holds at once.
 FULL_CONTEXTS = 128
+# Tokens a block of the prefix cache on CPU. vLLM's 128 would leave up to 127 shared tokens
+# uncached; 32 is as fast and the least its kernels like.
+CPU_BLOCK = 32
 CPU_ENVIRONMENT = {
     # The engine core lives in this process: no bound cores, no `__main__` guard.
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
@@ -87,6 +90,7 @@ class VllmEngine:
             arguments |= {
                 "dtype": "float32" if dtype == "auto" else dtype,
                 "enforce_eager": True,
+                "block_size": CPU_BLOCK,
                 "kv_cache_memory_bytes": _kv_cache_bytes(path, kv_cache_gib),
             }
         else:
