@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,8 +123,10 @@ def hugging_face_state(state: Mapping[str, Any], architecture: Architecture) -> 
 
 
 def to_hugging_face(model: Any, architecture: Architecture, tokenizer_dir: Path, out: Path) -> None:
-    """Writes `model` (a GPTModel, unwrapped, tensor-parallel size 1) and the tokenizer's files to
-    the directory `out` as a Llama checkpoint that transformers and vLLM load."""
+    """Writes `model` and its tokenizer as a Llama checkpoint that transformers and vLLM load.
+
+    `model` is an unwrapped GPTModel of tensor-parallel size 1; `out` may be `tokenizer_dir`.
+    """
     from safetensors.torch import save_file
     from transformers import AutoTokenizer, GenerationConfig
 
@@ -143,5 +144,5 @@ def to_hugging_face(model: Any, architecture: Architecture, tokenizer_dir: Path,
     GenerationConfig(
         **{f"{name}_token_id": token for name, token in ids.items()}, do_sample=False
     ).save_pretrained(out)
-    for path in sorted(tokenizer_dir.iterdir()):
-        shutil.copy2(path, out / path.name)
+    if tokenizer_dir != out:
+        tokenizer.save_pretrained(out, save_jinja_files=False)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import itertools
 import random
-import string
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,24 +112,28 @@ def inventory_texts() -> list[str]:
 
     from harness.items.probes import pools
 
-    texts = [template for family in FAMILIES for template in family.templates]
-    for value in vars(pools).values():
-        if isinstance(value, tuple):
-            texts += [entry for entry in value if isinstance(entry, str)]
-    return texts
+    templates = [template for family in FAMILIES for template in family.templates]
+    return templates + _pool_entries(pools)
 
 
-def training_phrases() -> list[str]:
-    """The fixed parts of the templates that training may use, without their slots."""
-    from harness.items.probes.catalogue import FAMILIES
-    from harness.items.probes.generate import seen_templates
+def boilerplate(samples: Iterable[Sample]) -> Iterator[str]:
+    """What is left of training prompts when the names in them are cut out: instructions and the
+    fixed words of statements, each as often as it occurs."""
+    from harness.items.probes import pools
 
+    names = sorted((name for name in _pool_entries(pools) if len(name) > 1), key=len, reverse=True)
+    name = re.compile("|".join(map(re.escape, names)))
+    for sample in samples:
+        yield from filter(None, name.split(sample.prompt))
+
+
+def _pool_entries(module: ModuleType) -> list[str]:
     return [
-        literal
-        for family in FAMILIES
-        for index in seen_templates(family)
-        for literal, *_ in string.Formatter().parse(family.templates[index])
-        if literal
+        entry
+        for pool in vars(module).values()
+        if isinstance(pool, tuple)
+        for entry in pool
+        if isinstance(entry, str)
     ]
 
 

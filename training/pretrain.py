@@ -13,13 +13,11 @@ Megatron's checkpoint writer starts helper processes, so `pretrain` must be call
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import shutil
-import socket
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,16 +27,17 @@ from harness.errors import HarnessError
 from training.data import (
     COPY,
     TEXT,
-    Batch,
     Encoded,
     Sample,
     batches,
+    boilerplate,
     component_samples,
     encode,
     inventory_texts,
-    training_phrases,
 )
-from training.tokenizer import build_tokenizer, save_tokenizer
+from training.megatron_model import Schedule
+from training.run_directory import checkpoint_path, checkpoints, claim, publish
+from training.tokenizer import CHAT_PREFIX, CHAT_SUFFIX, build_tokenizer, save_tokenizer
 
 if TYPE_CHECKING:
     from training.convert import Architecture
@@ -139,30 +138,21 @@ def pretrain(config: PretrainConfig) -> list[Path]:
             f"--batch-size {config.batch_size} does not divide over {world} processes"
         )
     if rank == 0:
-        _claim_output(config)
-    if checkpoint_path(config, config.steps).is_dir():
+        claim(config.output, config.settings())
+    if checkpoint_path(config.output, config.steps).is_dir():
         if rank == 0:
             print(f"{config.output} is already complete at step {config.steps}")
         return checkpoints(config.output)
 
     from training.megatron_cpu import cpu_guard
+    from training.megatron_model import process_group
 
-    # Made before the distributed group exists: Megatron's helpers must not inherit a CUDA context.
     samples = _samples(config)
     tokenizer = _tokenizer(config, samples)
     encoded = {name: encode(entries, tokenizer) for name, entries in samples.items()}
-    with cpu_guard(), _process_group(rank, world, config.seed):
+    with cpu_guard(), process_group(rank, world, config.seed):
         _train(config, tokenizer, encoded, rank, world)
     return checkpoints(config.output)
-
-
-def checkpoints(output: Path) -> list[Path]:
-    """The complete checkpoints of a run, by step."""
-    return sorted(path for path in output.glob("step_*") if path.is_dir())
-
-
-def checkpoint_path(config: PretrainConfig, step: int) -> Path:
-    return config.output / f"step_{step:06d}"
 
 
 def architecture(config: PretrainConfig, vocabulary: int) -> Architecture:
@@ -181,89 +171,6 @@ def architecture(config: PretrainConfig, vocabulary: int) -> Architecture:
     )
 
 
-def build_model(shape: Architecture) -> Any:
-    """A Megatron-Core GPTModel: RMSNorm, RoPE, gated SiLU, no biases, local layer spec.
-
-    Needs an initialised process group with Megatron's parallel state, and on CPU an open
-    `cpu_guard`. On a GPU weights are bfloat16, on the CPU float32.
-    """
-    import torch
-    from megatron.core.models.gpt import GPTModel
-    from megatron.core.models.gpt.gpt_layer_specs import get_gpt_layer_local_spec
-    from megatron.core.transformer import TransformerConfig
-
-    cuda = torch.cuda.is_available()
-    dtype = torch.bfloat16 if cuda else torch.float32
-    model = GPTModel(
-        config=TransformerConfig(
-            num_layers=shape.layers,
-            hidden_size=shape.width,
-            num_attention_heads=shape.heads,
-            num_query_groups=shape.groups,
-            ffn_hidden_size=shape.feed_forward,
-            layernorm_epsilon=shape.norm_epsilon,
-            hidden_dropout=0.0,
-            attention_dropout=0.0,
-            normalization="RMSNorm",
-            gated_linear_unit=True,
-            activation_func=torch.nn.functional.silu,
-            add_bias_linear=False,
-            bias_activation_fusion=False,
-            bias_dropout_fusion=False,
-            masked_softmax_fusion=False,
-            persist_layer_norm=False,
-            gradient_accumulation_fusion=False,
-            attention_softmax_in_fp32=True,
-            use_cpu_initialization=not cuda,
-            bf16=cuda,
-            params_dtype=dtype,
-            pipeline_dtype=dtype,
-        ),
-        transformer_layer_spec=get_gpt_layer_local_spec(normalization="RMSNorm"),
-        vocab_size=shape.vocabulary,
-        max_sequence_length=shape.positions,
-        position_embedding_type="rope",
-        rotary_base=int(shape.rope_theta),
-        share_embeddings_and_output_weights=shape.tied,
-    )
-    # The output layer and the softmax over the vocabulary are most of a small model's work, and
-    # the loss wants few positions: choose those rows between decoder and output layer.
-    model.loss_positions = None
-
-    def choose_rows(_module: Any, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        if model.loss_positions is None:
-            return None
-        hidden = inputs[0]  # (length, rows, width)
-        return (hidden.flatten(0, 1)[model.loss_positions].unsqueeze(1), *inputs[1:])
-
-    model.output_layer.register_forward_pre_hook(choose_rows)
-    return model.cuda() if cuda else model
-
-
-def _claim_output(config: PretrainConfig) -> None:
-    """Writes the run's settings, or checks that they are those of the run already there."""
-    path = config.output / "pretrain.json"
-    settings = config.settings()
-    if path.is_file():
-        earlier = json.loads(path.read_text(encoding="utf-8"))
-        for name, value in settings.items():
-            if earlier.get(name) != value:
-                raise HarnessError(
-                    f"{path} belongs to a run with {name} {earlier.get(name)}, not {value}; "
-                    "repeat its settings to continue it or choose another --output"
-                )
-        return
-    if checkpoints(config.output):
-        raise HarnessError(
-            f"{config.output} holds checkpoints but no pretrain.json, so whose they are is "
-            "unknown; choose another --output"
-        )
-    config.output.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(settings, ensure_ascii=False, indent=2), encoding="utf-8")
-    partial.replace(path)
-
-
 def _samples(config: PretrainConfig) -> dict[str, list[Sample]]:
     return {
         name: component_samples(name, count=config.samples, level=config.level, seed=config.seed)
@@ -276,33 +183,12 @@ def _tokenizer(config: PretrainConfig, samples: Mapping[str, list[Sample]]) -> A
     texts = [
         text for part in samples.values() for each in part for text in (each.prompt, each.answer)
     ]
-    return build_tokenizer([*texts, *inventory_texts()], training_phrases(), config.merges)
-
-
-@contextlib.contextmanager
-def _process_group(rank: int, world: int, seed: int) -> Iterator[None]:
-    """torch.distributed and Megatron's parallel state (data parallel only), torn down after."""
-    import torch
-    from megatron.core import parallel_state
-    from megatron.core.tensor_parallel.random import model_parallel_cuda_manual_seed
-
-    cuda = torch.cuda.is_available()
-    if cuda:
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
-    if "MASTER_ADDR" not in os.environ:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    torch.distributed.init_process_group("nccl" if cuda else "gloo", rank=rank, world_size=world)
-    parallel_state.initialize_model_parallel()
-    if cuda:
-        model_parallel_cuda_manual_seed(seed)
-    try:
-        yield
-    finally:
-        parallel_state.destroy_model_parallel()
-        torch.distributed.destroy_process_group()
+    # A few samples of each component show its instructions, whatever the component's weight.
+    questions = [sample for part in samples.values() for sample in part[:1000]]
+    frame = [CHAT_PREFIX, CHAT_SUFFIX] * len(questions)
+    return build_tokenizer(
+        [*texts, *inventory_texts()], [*frame, *boilerplate(questions)], config.merges
+    )
 
 
 def _train(
@@ -313,61 +199,30 @@ def _train(
     world: int,
 ) -> None:
     import torch
-    from megatron.core.distributed import DistributedDataParallel, DistributedDataParallelConfig
-    from megatron.core.optimizer import OptimizerConfig, get_megatron_optimizer
-    from megatron.core.optimizer_param_scheduler import OptimizerParamScheduler
 
-    cuda = torch.cuda.is_available()
+    from training.convert import to_hugging_face
+    from training.megatron_model import build_model, load_state, prepare, save_state, train_step
+
     torch.manual_seed(config.seed)
     shape = architecture(config, len(tokenizer))
-    model = build_model(shape)
-    # Megatron's DDP sums gradients over processes divided by their number.
-    parallel = DistributedDataParallel(
-        model.config,
-        DistributedDataParallelConfig(use_distributed_optimizer=cuda, grad_reduce_in_fp32=True),
-        model,
-    )
-    optimizer = get_megatron_optimizer(
-        OptimizerConfig(
-            optimizer="adam",
-            lr=config.learning_rate,
-            min_lr=config.learning_rate * config.final_rate,
-            weight_decay=config.weight_decay,
-            adam_beta1=0.9,
-            adam_beta2=0.95,
-            clip_grad=config.clip,
-            bf16=cuda,
-            params_dtype=model.config.params_dtype,
-            use_distributed_optimizer=cuda,
-        ),
-        [parallel],
-    )
-    scheduler = OptimizerParamScheduler(
-        optimizer,
-        init_lr=0.0,
-        max_lr=config.learning_rate,
-        min_lr=config.learning_rate * config.final_rate,
-        lr_warmup_steps=config.warmup,
-        lr_decay_steps=config.steps,
-        lr_decay_style="linear",
-        start_wd=config.weight_decay,
-        end_wd=config.weight_decay,
-        wd_incr_steps=config.steps,
-        wd_incr_style="constant",
-    )
-    step, tokens_seen = _load_state(config, model, optimizer)
-    scheduler.step(increment=step)
+    schedule = Schedule(**{each.name: getattr(config, each.name) for each in fields(Schedule)})
+    training = prepare(build_model(shape), schedule)
+    states = config.output / "megatron"
+    step, tokens_seen = load_state(states, training)
 
-    def save() -> None:
-        # State first: a kill between the two costs nothing, because a resumed run publishes the
-        # checkpoint of its own step when that is missing.
-        _save_state(config, model, optimizer, step, tokens_seen, rank)
+    def write(directory: Path) -> None:
+        save_tokenizer(tokenizer, directory, config.positions)
+        to_hugging_face(training.model, shape, directory, directory)
+
+    def add_checkpoint() -> None:
         if rank == 0:
-            _publish(config, model, shape, tokenizer, step, tokens_seen)
-        torch.distributed.barrier()
+            publish(
+                config.output, step, tokens_seen=tokens_seen, mixture=config.mixture, write=write
+            )
 
-    if step and rank == 0 and not checkpoint_path(config, step).is_dir():
-        _publish(config, model, shape, tokenizer, step, tokens_seen)
+    # Killed between the state and its checkpoint: the state is enough to write the checkpoint.
+    if step:
+        add_checkpoint()
     stream = batches(
         components,
         config.mixture,
@@ -376,142 +231,16 @@ def _train(
         seed=config.seed,
         start=step,
     )
-    parallel.train()
     with _progress(config, step, enabled=rank == 0) as report:
         while step < config.steps:
             batch = next(stream)
-            loss = _step(model, parallel, optimizer, batch, rank, world)
-            scheduler.step(increment=1)
+            loss = train_step(training, batch, rank, world)
             step += 1
             tokens_seen += batch.count
             report(step, loss)
             if step % config.save_every == 0 or step == config.steps:
-                save()
-
-
-def _step(
-    model: Any, parallel: Any, optimizer: Any, batch: Batch, rank: int, world: int
-) -> float:
-    """One optimizer step on this process's rows; returns their share of the batch's mean loss of a
-    target token, in nats, times `world`."""
-    import torch
-
-    device = next(model.parameters()).device
-    share = batch.part(rank, world)
-    tokens = torch.from_numpy(share.tokens).to(device)
-    model.loss_positions = torch.from_numpy(share.positions).to(device)
-    parallel.zero_grad_buffer()
-    optimizer.zero_grad()
-    losses = parallel(
-        input_ids=tokens,
-        position_ids=torch.arange(tokens.shape[1], device=device).expand_as(tokens),
-        attention_mask=None,  # causal: rows are single samples, padded on the right
-        labels=torch.from_numpy(share.labels).to(device).unsqueeze(0),
-    )
-    # The mean over the whole batch's targets: DDP averages over processes, hence `world`.
-    loss = losses.float().sum() * (world / len(batch.labels))
-    loss.backward()
-    parallel.finish_grad_sync()
-    optimizer.step()
-    model.loss_positions = None
-    return float(loss.detach())
-
-
-def _state(model: Any, optimizer: Any, loading: bool) -> dict[str, Any]:
-    state = model.sharded_state_dict()
-    return {
-        "model": state,
-        "optimizer": optimizer.sharded_state_dict(state, is_loading=loading),
-    }
-
-
-def _state_path(config: PretrainConfig, step: int) -> Path:
-    return config.output / "megatron" / f"iter_{step:07d}"
-
-
-def _save_state(
-    config: PretrainConfig, model: Any, optimizer: Any, step: int, tokens_seen: int, rank: int
-) -> None:
-    """Saves model, optimizer, generator and position, then drops the earlier states."""
-    import torch
-    from megatron.core import dist_checkpointing
-
-    final = _state_path(config, step)
-    partial = final.with_name(f"partial_{step:07d}")
-    if rank == 0:
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.rmtree(final, ignore_errors=True)
-        partial.mkdir(parents=True)
-    torch.distributed.barrier()
-    progress = {"step": step, "tokens_seen": tokens_seen, "rng": torch.get_rng_state()}
-    dist_checkpointing.save({**_state(model, optimizer, False), **progress}, str(partial))
-    torch.distributed.barrier()
-    if rank == 0:
-        partial.rename(final)
-        for other in final.parent.iterdir():
-            if other != final:
-                shutil.rmtree(other)
-
-
-def _load_state(config: PretrainConfig, model: Any, optimizer: Any) -> tuple[int, int]:
-    """Restores the newest complete state; returns its step and tokens seen, or zeros."""
-    import torch
-    from megatron.core import dist_checkpointing
-
-    found = sorted((config.output / "megatron").glob("iter_*"))
-    if not found:
-        return 0, 0
-    state = dist_checkpointing.load(_state(model, optimizer, True), str(found[-1]))
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    torch.set_rng_state(state["rng"])
-    return int(state["step"]), int(state["tokens_seen"])
-
-
-def _publish(
-    config: PretrainConfig,
-    model: Any,
-    shape: Architecture,
-    tokenizer: Any,
-    step: int,
-    tokens_seen: int,
-) -> None:
-    """Writes the Hugging Face checkpoint of `step` with its lineage, complete or not at all.
-
-    One that is already there stays: a resumed run repeats the same steps, and a watcher may have
-    evaluated it.
-    """
-    from training.convert import to_hugging_face
-
-    final = checkpoint_path(config, step)
-    if final.is_dir():
-        return
-    partial = config.output / f".partial_{final.name}"
-    shutil.rmtree(partial, ignore_errors=True)
-    save_tokenizer(tokenizer, partial / "tokenizer", config.positions)
-    to_hugging_face(model, shape, partial / "tokenizer", partial)
-    shutil.rmtree(partial / "tokenizer")
-    lineage = {
-        "run": config.output.name,
-        "step": step,
-        "tokens_seen": tokens_seen,
-        "parent": _parent(config, step),
-        "mixture": dict(config.mixture),
-    }
-    (partial / "lineage.json").write_text(
-        json.dumps(lineage, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
-    )
-    partial.rename(final)
-
-
-def _parent(config: PretrainConfig, step: int) -> str | None:
-    """Fingerprint of the checkpoint before `step`, None for the first."""
-    earlier = [path for path in checkpoints(config.output) if path < checkpoint_path(config, step)]
-    if not earlier:
-        return None
-    from harness.checkpoint import discover
-
-    return discover(earlier[-1])[0].fingerprint
+                save_state(states, training, step, tokens_seen)
+                add_checkpoint()
 
 
 @contextlib.contextmanager
@@ -571,15 +300,24 @@ def _mixture_option(
     return mixture or None
 
 
-def _setting(name: str, description: str) -> Callable[[Any], Any]:
-    """A command-line option for a field of PretrainConfig, with the field's type and default."""
-    default = PretrainConfig.__dataclass_fields__[name].default
-    flag = f"--{name.replace('_', '-')}"
-    if isinstance(default, bool):
-        return click.option(f"{flag}/--no-{flag[2:]}", default=default, help=description)
-    return click.option(
-        flag, type=type(default), default=default, show_default=True, help=description
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds a command-line option for each plain field of PretrainConfig; its help is the field's
+    line of the docstring."""
+    described = dict(
+        re.findall(r"^    (\w+)  +(.+(?:\n {16,}.+)*)", PretrainConfig.__doc__ or "", re.MULTILINE)
     )
+    for each in reversed(fields(PretrainConfig)):
+        if each.name in ("output", "mixture"):
+            continue
+        flag = f"--{each.name.replace('_', '-')}"
+        command = click.option(
+            f"{flag}/--no-{flag[2:]}" if isinstance(each.default, bool) else flag,
+            type=type(each.default),
+            default=each.default,
+            show_default=True,
+            help=described[each.name],
+        )(command)
+    return command
 
 
 @click.command()
@@ -591,29 +329,11 @@ def _setting(name: str, description: str) -> Callable[[Any], Any]:
     multiple=True,
     callback=_mixture_option,
     metavar="NAME=WEIGHT",
-    help="Repeatable. text, copy, a probe genre or family.  [default: "
+    help="Repeatable: text, copy, a probe genre or family. [default: "
     + " ".join(f"{name}={weight}" for name, weight in DEFAULT_MIXTURE.items())
     + "]",
 )
-@_setting("steps", "Optimizer steps in all.")
-@_setting("save_every", "Steps between checkpoints.")
-@_setting("level", "Highest difficulty of probe samples, 1 to 5.")
-@_setting("samples", "Distinct samples generated for each component.")
-@_setting("merges", "Most merged phrases in the tokenizer; 0 for none.")
-@_setting("width", "Hidden size.")
-@_setting("layers", "Transformer layers.")
-@_setting("heads", "Attention heads.")
-@_setting("groups", "Key-value heads.")
-@_setting("feed_forward", "Inner size of the feed-forward layer.")
-@_setting("positions", "Longest sequence of the checkpoints.")
-@_setting("tied", "Whether the output layer reuses the embedding.")
-@_setting("batch_size", "Samples a step, over all processes.")
-@_setting("learning_rate", "Peak learning rate.")
-@_setting("final_rate", "Learning rate at the end, as a share of the peak.")
-@_setting("warmup", "Steps of linear warm-up.")
-@_setting("weight_decay", "Decoupled weight decay.")
-@_setting("clip", "Largest norm of the gradient.")
-@_setting("seed", "Of initialisation, samples and their order.")
+@_options
 def main(mixture: dict[str, float] | None, **settings: Any) -> None:
     """Pretrain a small model with Megatron-Core; repeat the command to continue."""
     if mixture is not None:

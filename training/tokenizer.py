@@ -6,10 +6,11 @@ token, and so is every kanji of the texts given. Digits, letters and punctuation
 which is what lets a small model add. A character outside the inventory becomes `<unk>`.
 
 Merges. Instructions such as 「数字だけで答えてください」 are most of a probe's characters and
-none of its content. `phrases` (the fixed parts of training templates, slots cut out) are therefore
-used to learn byte-pair merges of kana and kanji within them, most frequent first, up to `merges`.
-Nothing is learned from names or numbers, so those stay single characters unless they happen to
-contain an instruction phrase. With `merges=0` the tokenizer is purely character-level.
+none of its content. `phrases` (training prompts with their names cut out) are therefore used to
+learn byte-pair merges, most frequent first, up to `merges`: runs of kana and kanji, the chat
+template's 「問：」 and 「答：」, and a full stop with its newline. Names and numbers stay single
+characters, unless a name happens to contain such a phrase. With `merges=0` the tokenizer is purely
+character-level.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any
 BOS, EOS, PAD, UNK = "<s>", "</s>", "<pad>", "<unk>"
 SPECIAL_TOKENS = (PAD, BOS, EOS, UNK)
 
-# One user turn and one answer, without a newline inside the frame that the model must predict.
+CHAT_PREFIX, CHAT_SUFFIX = "問：", "\n答："
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}"
     "{% if message['role'] == 'user' %}{{ '問：' + message['content'] + '\\n答：' }}"
@@ -30,8 +31,9 @@ CHAT_TEMPLATE = (
     "{% else %}{{ message['content'] + '\\n' }}{% endif %}{% endfor %}"
 )
 
-# Runs of these may be merged; every other character is isolated before merging.
-_WORD = "[ぁ-ゖァ-ヺー々〆一-龠]+"
+# Only what one of these matches may be merged; every other character is isolated.
+_WORD = "ぁ-ゖァ-ヺー々〆一-龠"
+_MERGEABLE = f"問：|\n答：|。\n(?!答：)|[{_WORD}]+|[^{_WORD}]"
 
 
 def characters(texts: Iterable[str]) -> list[str]:
@@ -59,20 +61,14 @@ def build_tokenizer(texts: Iterable[str], phrases: Iterable[str] = (), merges: i
 
     texts    everything whose kanji must be known; also the evaluation's pools, so that a held-out
              name is a sequence of known characters rather than of `<unk>`
-    phrases  fixed instruction text that merges are learned from
+    phrases  instructions that merges are learned from
     """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
     inventory = characters(texts)
-    split = pre_tokenizers.Sequence(
-        [
-            pre_tokenizers.Split(Regex(_WORD), behavior="isolated"),
-            pre_tokenizers.Split(Regex(f"[^{_WORD[1:-2]}]"), behavior="isolated"),
-        ]
-    )
     tokenizer = Tokenizer(models.BPE(unk_token=UNK))
-    tokenizer.pre_tokenizer = split
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(_MERGEABLE), behavior="isolated")
     tokenizer.train_from_iterator(
         # Sorted: the trainer breaks ties by order.
         sorted(phrases),
