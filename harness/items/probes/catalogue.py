@@ -1,0 +1,9 @@
+"""The table of all probe families."""
+
+from __future__ import annotations
+
+from harness.items.probes.family import Family
+from harness.items.probes.format import FORMAT
+from harness.items.probes.math import MATH
+
+FAMILIES: tuple[Family, ...] = MATH + FORMAT
