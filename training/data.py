@@ -6,12 +6,12 @@ A mixture names components and their weights. A component is `text`, `copy`, or 
 
 from __future__ import annotations
 
+import functools
 import itertools
 import random
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from harness.items.probes.family import Family
 
 TEXT, COPY = "text", "copy"
+
+# Training samples a family, over all levels, that are searched for characters.
+_INVENTORY_DRAWS = 200
 
 
 @dataclass(frozen=True)
@@ -103,38 +106,54 @@ def component_samples(name: str, *, count: int, level: int, seed: int) -> list[S
     return [Sample(item.turns[0], item.answer) for item in items]
 
 
-def inventory_texts() -> list[str]:
-    """Texts with every character that probes can hold: templates, and the pools of both splits.
+@functools.cache
+def inventory_texts() -> tuple[str, ...]:
+    """Texts with every character that probes can hold: templates, the pools of both splits, and
+    training samples of every family and level for the words in between.
 
     The evaluation's entities lend their characters and nothing else; they are never trained on.
     """
     from harness.items.probes.catalogue import FAMILIES
-
-    from harness.items.probes import pools
+    from harness.items.probes.generate import training_samples
 
     templates = [template for family in FAMILIES for template in family.templates]
-    return templates + _pool_entries(pools)
+    drawn = [
+        text
+        for item in training_samples(count=_INVENTORY_DRAWS * len(FAMILIES))
+        for text in (*item.turns, item.answer)
+    ]
+    return (*templates, *drawn, *_pool_entries())
 
 
 def boilerplate(samples: Iterable[Sample]) -> Iterator[str]:
     """What is left of training prompts when the names in them are cut out: instructions and the
     fixed words of statements, each as often as it occurs."""
-    from harness.items.probes import pools
-
-    names = sorted((name for name in _pool_entries(pools) if len(name) > 1), key=len, reverse=True)
+    names = sorted((name for name in _pool_entries() if len(name) > 1), key=len, reverse=True)
     name = re.compile("|".join(map(re.escape, names)))
     for sample in samples:
         yield from filter(None, name.split(sample.prompt))
 
 
-def _pool_entries(module: ModuleType) -> list[str]:
-    return [
-        entry
-        for pool in vars(module).values()
-        if isinstance(pool, tuple)
-        for entry in pool
-        if isinstance(entry, str)
+def _pool_entries() -> list[str]:
+    """Every text in the pools that probe families draw names and words from."""
+    from harness.items.probes import pools, words
+
+    def texts(value: object) -> Iterator[str]:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, tuple | list):
+            for each in value:
+                yield from texts(each)
+        elif isinstance(value, dict):
+            yield from texts([*value.keys(), *value.values()])
+
+    public = [
+        value
+        for module in (pools, words)
+        for name, value in vars(module).items()
+        if not name.startswith("_")
     ]
+    return sorted(set(texts(public)))
 
 
 _PEOPLE = ("兄", "姉", "母", "父", "祖母", "弟", "妹", "友だち", "先生", "隣の人")
