@@ -134,10 +134,13 @@ def _yes_no(draw: Draw, level: int) -> Problem:
     elif level == 2:
         claim, truth = _claim_on_numbers(draw)
     else:
-        (first, one), (second, other) = _claim_on_word(draw), _claim_on_numbers(draw)
-        claim, truth = f"{first}であり、しかも{second}", one and other
-        if level == 4 and draw.random() < 0.5:
-            claim, truth = f"{first}であるか、または{second}", one or other
+        either, truth = level == 4 and draw.random() < 0.5, draw.random() < 0.5
+        # Redrawn until the whole is as likely true as false.
+        while True:
+            (first, one), (second, other) = _claim_on_word(draw), _claim_on_numbers(draw)
+            if ((one or other) if either else (one and other)) == truth:
+                break
+        claim = f"{first}{'であるか、または' if either else 'であり、しかも'}{second}"
     return Problem(
         {"q": f"{claim}ですか。", "form": f"「{yes}」か「{no}」"},
         f"yes-no {claim}",
@@ -287,11 +290,11 @@ _SHORT = (
             "{q}\n答えは{form}だけです。",
             "問題: {q}\n答え（{form}）:",
             "{q}{form}だけで答えてください。",
-            "次の問いに、{form}だけを書きなさい。\n{q}",
+            "次の問いの答えとして、{form}だけを書きなさい。\n{q}",
             "{q}単位や説明は書かず、{form}だけを返してください。",
             "{q}\n{form}以外は書かないでください。",
             "{form}だけで答える問題です。{q}",
-            "{q}さあ、{form}だけを出力してください。",
+            "{q}答えとして{form}だけを出力してください。",
         ),
         _digit_label,
     ),
@@ -321,7 +324,7 @@ _SHORT = (
             "{premise}\n{hypothesis}\n答えは{form}だけです。",
             "{premise}\n{hypothesis}\nこの関係を{form}だけで表しなさい。",
             "{premise}\n{hypothesis}\n説明なしで、{form}だけ書いて。",
-            "{premise}\n{hypothesis}\n2つの関係は?{form}だけ返して。",
+            "{premise}\n{hypothesis}\n関係は?{form}だけ返して。",
             "{form}だけを返してください。\n{premise}\n{hypothesis}",
             "{premise}\n{hypothesis}\n{form}のほかは書かないこと。",
         ),

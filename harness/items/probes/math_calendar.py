@@ -130,7 +130,7 @@ def _era(draw: Draw, level: int) -> Problem:
     if level == 4:
         return _years(
             f"{newer}は{older}の何年後ですか",
-            f"{older}から{newer}までの年数",
+            f"{older}から{newer}までの経過年数",
             f"era gap {older} {newer}",
             gap,
         )

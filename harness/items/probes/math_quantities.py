@@ -21,7 +21,7 @@ def _average(draw: Draw, level: int) -> Problem:
     score from the average of all. 5: the average of two classes together."""
     if level == 5:
         n, m, a, b = 1, 2, 0, 1
-        while (n * a + m * b) % (n + m):
+        while a == b or (n * a + m * b) % (n + m):
             n, m = draw.randint(10, 35), draw.randint(10, 35)
             a, b = draw.randint(40, 90), draw.randint(40, 90)
         return integer_problem(
@@ -177,10 +177,14 @@ def _whole_from_part(draw: Draw) -> Problem:
     )
 
 
+# Ratios of small whole numbers in lowest terms, 1:1 left out.
+_RATIO_PAIRS = [
+    (a, b) for a in range(1, 10) for b in range(1, 10) if a != b and math.gcd(a, b) == 1
+]
+
+
 def _split(draw: Draw) -> Problem:
-    a, b, part = 2, 2, 10 * draw.randint(3, 40)
-    while math.gcd(a, b) > 1:
-        a, b = draw.sample(range(1, 10), 2)
+    (a, b), part = draw.choice(_RATIO_PAIRS), 10 * draw.randint(3, 40)
     return integer_problem(
         _asked(
             f"{part * (a + b)}円を、兄と弟で{a}:{b}の比になるように分けます。",
@@ -236,9 +240,9 @@ def _brine(draw: Draw) -> Problem:
 
 def _chain_split(draw: Draw) -> Problem:
     """a:b and b':c with b and b' different, so that the ratios must be joined first."""
-    (a, b), (d, c) = draw.sample(range(1, 8), 2), draw.sample(range(1, 8), 2)
+    (a, b), (d, c) = draw.choices(_RATIO_PAIRS, k=2)
     while b == d:
-        d, c = draw.sample(range(1, 8), 2)
+        d, c = draw.choice(_RATIO_PAIRS)
     parts = [a * d, b * d, b * c]
     shared = math.gcd(*parts)
     parts = [part // shared for part in parts]

@@ -110,7 +110,7 @@ def _hand_out(draw: Draw) -> Problem:
 
 
 def _two_legs(draw: Draw) -> Problem:
-    v, w = 5 * draw.randint(8, 24), 5 * draw.randint(8, 24)
+    v, w = (5 * speed for speed in draw.sample(range(8, 25), 2))
     t, u = draw.randint(2, 6), draw.randint(2, 6)
     return _told(
         f"電車が時速{v}kmで{t}時間走り、そのあと時速{w}kmで{u}時間走りました。",

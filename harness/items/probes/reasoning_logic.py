@@ -101,7 +101,7 @@ def _truth_tellers(draw: Draw, level: int) -> Problem:
     text = "".join(_said_text(said, names) for said in statements)
     rule = "正直者は本当のこと、うそつきはうそだけを言う。"
     if level == 1:
-        rule = "正直者は必ず本当のことを言う。" if roles[0] else "うそつきは必ずうそを言う。"
+        rule = "正直者は本当のことを言う。" if roles[0] else "うそつきはうそを言う。"
     if level >= 3:
         text = f"{'、'.join(names)}は、それぞれ正直者かうそつきのどちらかだ。{text}"
     facts = sorted(
