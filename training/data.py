@@ -197,7 +197,7 @@ def copy_samples(count: int, seed: int) -> Iterator[Sample]:
     draw = random.Random(f"{COPY}/{seed}")
     characters = sorted({mark for text in inventory_texts() for mark in text if mark.isalnum()})
     for _ in range(count):
-        text = "".join(draw.choices(characters, k=draw.randint(1, 5)))
+        text = "".join(draw.choices(characters, k=draw.randint(2, 12)))
         yield Sample(f"写す：{text}", text)
 
 
