@@ -238,7 +238,8 @@ def _weight_files(directory: Path, allow_pickle: bool) -> tuple[Path, ...]:
     if pickled:
         raise HarnessError(
             f"{directory} holds pickled weights only ({pickled[0]}), and unpickling can run any "
-            "code; save them as safetensors, or allow pickle (`allow_pickle=True`) if you trust their origin"
+            "code; save them as safetensors, or allow pickle (`allow_pickle=True`) if you trust "
+            "their origin"
         )
     raise HarnessError(
         f"{directory} has a config.json but no weights, expected {SINGLE} or {INDEX} with its "

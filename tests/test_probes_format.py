@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from fractions import Fraction
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.items import Item
@@ -60,6 +60,7 @@ def obeys(item: Item) -> bool:
     return set(value) == set(rule.keys) and all(checks[rule.keys[k]](value[k]) for k in value)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(MATH + FORMAT), st.sampled_from(LEVELS), st.integers(0, 5000))
 def test_gold_answers_obey_their_own_format(family: Family, level: int, seed: int) -> None:
     for item in probes([family], [level], 2, seed):

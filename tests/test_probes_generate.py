@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError
@@ -81,6 +81,7 @@ def test_people_and_places_of_evaluation_never_appear_in_training_text() -> None
     assert asked.isdisjoint(taught)
 
 
+@settings(deadline=None)
 @given(families, levels, seeds)
 def test_items_are_well_formed_and_repeatable(family: Family, level: int, seed: int) -> None:
     items = probes([family], [level], 4, seed)
@@ -97,6 +98,7 @@ def test_items_are_well_formed_and_repeatable(family: Family, level: int, seed: 
         assert item.cluster == item.template
 
 
+@settings(deadline=None)
 @given(families, levels, seeds)
 def test_more_items_families_or_levels_change_no_other_item(
     family: Family, level: int, seed: int
@@ -108,6 +110,7 @@ def test_more_items_families_or_levels_change_no_other_item(
     assert [item for item in wide if item.skill == family.name and item.level == level] == few
 
 
+@settings(deadline=None)
 @given(families, levels, seeds)
 def test_training_uses_seen_templates_only(family: Family, level: int, seed: int) -> None:
     items = list(training_samples([family], [level], 5, seed))
@@ -196,9 +199,34 @@ def test_counts_and_families_are_checked_at_the_call() -> None:
         probes([few])
 
 
-# Of ids and item hashes of probes([family], per_level=4, seed=0). A change here means that items
-# changed: raise the family's version, then its line.
-PINNED: dict[str, str] = {}
+# Of the ids and item hashes of evaluation items and training samples. Another hash means
+# that items changed: raise the family's version, then write its new line.
+PINNED: dict[str, str] = {
+    "math/arithmetic@1": "b3247a33c7b7c73f",
+    "math/decimal@1": "2f4c185297cef4a0",
+    "math/equation@1": "8579f2f9eb756abd",
+    "math/sequence@1": "8060c581c5413fa1",
+    "math/average@1": "9c1be1c141c50e76",
+    "math/counting@1": "936a8a19520cdd48",
+    "math/ratio@1": "bb1500aa85b5f687",
+    "math/unit@1": "b83fb4c6ba57a55c",
+    "math/word_problem@1": "33b01358b0267bf2",
+    "math/weekday@1": "4a43a1255edbe52e",
+    "math/days@1": "e2289ba85576aa87",
+    "math/era@1": "74617f4e9ecdd9cb",
+    "format/copy@1": "8f1820b0a3e4c464",
+    "format/choice@1": "7546beec06d3e2a8",
+    "format/digit_label@1": "9b38e7cf1c128608",
+    "format/yes_no@1": "19c5d2e6fa5a8689",
+    "format/entailment@1": "44aa37b029c2f2dd",
+    "format/bare_number@1": "53927b4474eac61b",
+    "format/lines@1": "0835ecce7c89109a",
+    "format/json@1": "e1bcf330e6989fd2",
+    "format/date@1": "7377ca50ab30befe",
+    "format/bracket@1": "2b62de74b31f31d8",
+    "format/times@1": "3c6a8ead209a45ca",
+    "format/letter_case@1": "bc1260990a5a59c9",
+}
 
 
 @pytest.mark.parametrize("family", MATH + FORMAT, ids=lambda family: family.name)

@@ -26,7 +26,7 @@ GOLDEN = {
     "reasoning/transitivity": "f54704d28f55a3c5",
     "reasoning/seating": "5657bcc735d057a4",
     "reasoning/schedule": "90a7534ec9332178",
-    "reasoning/truth-tellers": "3c81837818bfa2c1",
+    "reasoning/truth-tellers": "cf5b64cece8bfef6",
     "reasoning/syllogism": "a33d5f70985bbe9f",
     "reasoning/compound": "399fc0df7f77b02b",
     "reasoning/tracking": "e3b336ae652ffd25",

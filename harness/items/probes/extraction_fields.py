@@ -35,7 +35,7 @@ def _pool(pool: tuple[str, ...]) -> Callable[[Draw, int], list[str]]:
 # What a record may say, and how to draw different values of it. No number of one field can be
 # mistaken for one of another within a text.
 NUMBERS: dict[str, Callable[[Draw, int], list[str]]] = {
-    "年齢": _numbers(18, 80),
+    "年齢": _numbers(24, 80),
     "身長": _numbers(140, 195),
     "番号": _numbers(200, 1000),
     "受付番号": _numbers(10000, 100000),
@@ -164,7 +164,9 @@ CONTACT_WORDS = {
 
 def _contact(draw: Draw, level: int) -> Problem:
     count = (1, 1, 1, 2, 3)[level - 1]
-    labels = draw.sample(list(CONTACTS), (2, 2, 4, 3, 3)[level - 1])
+    # Level 1 leaves the long mail addresses out.
+    known = [label for label in CONTACTS if level > 1 or label != "メールアドレス"]
+    labels = draw.sample(known, (2, 2, 4, 3, 3)[level - 1])
     people = draw.entities(SURNAMES, count)
     values: dict[tuple[int, str], str] = {}
     while len(set(values.values())) < count * len(labels):

@@ -58,7 +58,7 @@ def json_problem(
 def _profile(draw: Draw, level: int) -> Problem:
     count = (2, 3, 4, 5, 6)[level - 1]
     name = draw.entity(SURNAMES) if level == 1 else full_names(draw, 1)[0]
-    age = draw.randrange(18, 80)
+    age = draw.randrange(24, 80)
     city, other_city = draw.entities(CITIES, 2)
     job = draw.entity(JOBS)
     company, old_company = draw.entities(COMPANIES, 2)

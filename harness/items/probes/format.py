@@ -185,7 +185,7 @@ def _entailment(draw: Draw, level: int) -> Problem:
     somebody bought. 5: two hypotheses."""
     labels, form = _ENTAILMENT_FORMS[level]
     if level <= 2:
-        pool = [good for good in GOODS if len(good) <= 4]
+        pool = [good for good in GOODS if len(good) <= 3]
         (good, other), (n, m) = draw.entities(pool, 2), draw.sample(range(2, 30), 2)
         premise = f"{good}は{n}{GOODS[good]}だけある。"
         hypotheses = [
@@ -324,7 +324,7 @@ _SHORT = (
             "{premise}\n{hypothesis}\n答えは{form}だけです。",
             "{premise}\n{hypothesis}\nこの関係を{form}だけで表しなさい。",
             "{premise}\n{hypothesis}\n説明なしで、{form}だけ書いて。",
-            "{premise}\n{hypothesis}\n関係は?{form}だけ返して。",
+            "{premise}\n{hypothesis}\n関係は？{form}だけ返して。",
             "{form}だけを返してください。\n{premise}\n{hypothesis}",
             "{premise}\n{hypothesis}\n{form}のほかは書かないこと。",
         ),

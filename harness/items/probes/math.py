@@ -11,6 +11,7 @@ from harness.items.probes.family import Draw, Family, Problem
 from harness.items.probes.math_calendar import CALENDAR
 from harness.items.probes.math_quantities import QUANTITIES
 from harness.items.probes.math_stories import STORIES
+from harness.items.probes.math_units import UNITS
 
 
 def _arithmetic(draw: Draw, level: int) -> Problem:
@@ -180,14 +181,14 @@ _NUMBERS = (
         1,
         (
             "{e}はいくつですか。数字だけを書いてください。",
-            "{e}=?数字だけで答えてください。",
+            "{e}=? 数字だけで答えてください。",
             "計算: {e}\n答えは数字のみ。",
             "{e}を計算し、答えの数字だけを書いてください。",
             "次の計算をしなさい。答えは数字だけ。\n{e}",
             "{e}の答えを数字だけで書いて。",
             "{e}の値を求めてください。数字以外は書かないでください。",
             "{e}=\n（数字だけで答える）",
-            "{e}を計算すると?数字だけ返してください。",
+            "{e}を計算すると？数字だけ返してください。",
         ),
         _arithmetic,
     ),
@@ -196,7 +197,7 @@ _NUMBERS = (
         1,
         (
             "{e}を計算してください。答えは整数か小数の数字だけを書いてください。",
-            "{e}=?分数は使わず、整数か小数だけで答えてください。",
+            "{e}=? 分数は使わず、整数か小数だけで答えてください。",
             "次の計算の答えを、整数または小数の数字だけで書きなさい。\n{e}",
             "計算: {e}\n答え（整数か小数、数字のみ）:",
             "{e}はいくつですか。小数で表せるときは小数で、数字だけを書いてください。",
@@ -233,7 +234,7 @@ _NUMBERS = (
             "{s}と続く数列があります。次の数を数字だけで書いてください。",
             "規則を見つけて、続きの数を1つだけ書きなさい。数字のみ。\n{s}",
             "数列: {s}\n次の項（数字のみ）:",
-            "{s}、さてその次は?数字だけで答えてください。",
+            "{s}、さてその次は？数字だけで答えてください。",
             "同じきまりで数が並んでいます。{s}のすぐ後の数を、数字だけで返してください。",
             "{s}\nこの並びの続きとして正しい数を1つ、説明なしで数字だけ書いてください。",
         ),
@@ -241,4 +242,4 @@ _NUMBERS = (
     ),
 )
 
-MATH: tuple[Family, ...] = (*_NUMBERS, *QUANTITIES, *STORIES, *CALENDAR)
+MATH: tuple[Family, ...] = (*_NUMBERS, *QUANTITIES, *UNITS, *STORIES, *CALENDAR)

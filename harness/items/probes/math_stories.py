@@ -284,7 +284,7 @@ STORIES: tuple[Family, ...] = (
             "{situation}{target}は何{unit}ですか。答えは数字だけを書いてください。",
             "次の問題を解いてください。\n{situation}{target}は何{unit}でしょうか。\n"
             "数字だけを出力してください。",
-            "問題: {situation}{target}は何{unit}?\n答え（数字のみ、単位なし）:",
+            "問題: {situation}{target}は何{unit}？\n答え（数字のみ、単位なし）:",
             "{situation}では、{target}は何{unit}になりますか。"
             "途中の式は書かず、答えの数字だけを書いてください。",
             "{situation}{target}が何{unit}かを計算し、半角数字だけで答えてください。",

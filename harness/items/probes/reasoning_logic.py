@@ -101,7 +101,7 @@ def _truth_tellers(draw: Draw, level: int) -> Problem:
     text = "".join(_said_text(said, names) for said in statements)
     rule = "正直者は本当のこと、うそつきはうそだけを言う。"
     if level == 1:
-        rule = "正直者は本当のことを言う。" if roles[0] else "うそつきはうそを言う。"
+        rule = "正直者は必ず真実を言う。" if roles[0] else "うそつきは必ずうそを言う。"
     if level >= 3:
         text = f"{'、'.join(names)}は、それぞれ正直者かうそつきのどちらかだ。{text}"
     facts = sorted(
@@ -299,7 +299,7 @@ SYLLOGISM = Family(
         "回答（はい、いいえ、どちらともいえない のうち一つ）：",
         "{premises}以上の文だけを信じる人に「{claim}」は正しいかと聞きました。"
         "正しい返事を「はい」「いいえ」「どちらともいえない」から選び、それだけを書いてください。",
-        "「{claim}」という文の正誤を、{premises}という情報だけで判定せよ。"
+        "「{claim}」という文の正誤を、次の情報だけで判定せよ。{premises}"
         "出力は「はい」「いいえ」「どちらともいえない」のいずれか。",
     ),
     problem=_syllogism,

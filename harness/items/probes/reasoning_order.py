@@ -21,7 +21,10 @@ NAME = FormatRule(kind="span", max_chars=8, verbatim=True)
 
 
 def people(draw: Draw, level: int, count: int) -> list[str]:
-    """Names for the people of a puzzle: bare letters on level 1, given names above."""
+    """Names for the people of a puzzle: bare letters on level 1, given names above.
+
+    Letters are shared by both splits, as digits are; the problem's content keeps those apart.
+    """
     return draw.sample(LETTERS, count) if level == 1 else draw.entities(GIVEN_NAMES, count)
 
 
