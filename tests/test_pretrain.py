@@ -19,7 +19,15 @@ from harness.checkpoint import discover
 
 SETTINGS = [
     *("--steps=6", "--save-every=2", "--samples=60", "--batch-size=8", "--warmup=2"),
-    *("--merges=50", "--width=16", "--layers=1", "--heads=2", "--groups=1", "--feed-forward=16"),
+    *(
+        "--merges=50",
+        "--width=16",
+        "--layers=1",
+        "--heads=2",
+        "--groups=1",
+        "--head-size=8",
+        "--feed-forward=16",
+    ),
     *("--positions=128", "--mixture=math/arithmetic=0.5", "--mixture=copy=0.3"),
     "--mixture=text=0.2",
 ]

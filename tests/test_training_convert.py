@@ -25,7 +25,7 @@ def megatron() -> Iterator[None]:
 
 
 def shape(vocabulary: int, **changes: int | bool) -> Architecture:
-    sizes = {"width": 32, "layers": 2, "heads": 4, "groups": 4, "feed_forward": 48}
+    sizes = {"width": 32, "layers": 2, "heads": 4, "groups": 4, "head_size": 12, "feed_forward": 48}
     return Architecture(vocabulary=vocabulary, positions=64, **{**sizes, **changes})
 
 

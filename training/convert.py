@@ -17,8 +17,9 @@ class Architecture:
     vocabulary      number of tokens, the embedding's rows
     width           hidden size
     layers          number of transformer layers
-    heads           attention heads; head size is width / heads
+    heads           attention heads
     groups          key-value heads; equal to `heads` for plain multi-head attention
+    head_size       width of one head; heads · head_size need not be `width`
     feed_forward    inner size of the gated feed-forward layer
     positions       longest sequence that the checkpoint claims to take
     rope_theta      base of the rotary position embedding
@@ -31,6 +32,7 @@ class Architecture:
     layers: int
     heads: int
     groups: int
+    head_size: int
     feed_forward: int
     positions: int
     rope_theta: float = 10000.0
@@ -51,7 +53,7 @@ def hugging_face_config(
         num_hidden_layers=architecture.layers,
         num_attention_heads=architecture.heads,
         num_key_value_heads=architecture.groups,
-        head_dim=architecture.width // architecture.heads,
+        head_dim=architecture.head_size,
         intermediate_size=architecture.feed_forward,
         max_position_embeddings=architecture.positions,
         rope_parameters={"rope_type": "default", "rope_theta": architecture.rope_theta},
@@ -78,7 +80,7 @@ def hugging_face_state(state: Mapping[str, Any], architecture: Architecture) -> 
     Raises HarnessError when a tensor is left over or missing: a model of another kind.
     """
     heads, groups, width = architecture.heads, architecture.groups, architecture.width
-    head, queries = width // heads, heads // groups
+    head, queries = architecture.head_size, heads // groups
     left = {
         name: tensor
         for name, tensor in state.items()

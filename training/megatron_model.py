@@ -48,8 +48,9 @@ def process_group(rank: int, world: int, seed: int) -> Iterator[None]:
         torch.distributed.destroy_process_group()
 
 
-def build_model(shape: Architecture) -> Any:
-    """A Megatron-Core GPTModel: RMSNorm, RoPE, gated SiLU, no biases, local layer spec.
+def build_model(shape: Architecture, init_std: float = 0.02) -> Any:
+    """A Megatron-Core GPTModel: RMSNorm, RoPE, gated SiLU, no biases, local layer spec; weights
+    drawn with standard deviation `init_std`.
 
     Needs an initialised process group with Megatron's parallel state, and on CPU an open
     `cpu_guard`. On a GPU weights are bfloat16, on the CPU float32.
@@ -67,7 +68,9 @@ def build_model(shape: Architecture) -> Any:
             hidden_size=shape.width,
             num_attention_heads=shape.heads,
             num_query_groups=shape.groups,
+            kv_channels=shape.head_size,
             ffn_hidden_size=shape.feed_forward,
+            init_method_std=init_std,
             layernorm_epsilon=shape.norm_epsilon,
             hidden_dropout=0.0,
             attention_dropout=0.0,

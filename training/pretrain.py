@@ -67,8 +67,11 @@ class PretrainConfig:
     layers         transformer layers
     heads          attention heads
     groups         key-value heads; fewer than `heads` is grouped-query attention
+    head_size      width of one head; vLLM on CPU takes 32, 64, 80, 96 or 112, never less
     feed_forward   inner size of the gated feed-forward layer
     positions      longest sequence that the checkpoints take
+    rope_theta     base of the rotary position embedding
+    init_std       standard deviation of the initial weights; far more than the 0.02 of large models
     tied           whether the output layer reuses the embedding
     batch_size     samples a step, over all processes
     learning_rate  peak, reached after `warmup` steps
@@ -88,10 +91,13 @@ class PretrainConfig:
     merges: int = 300
     width: int = 64
     layers: int = 3
-    heads: int = 8
-    groups: int = 8
+    heads: int = 4
+    groups: int = 4
+    head_size: int = 32
     feed_forward: int = 192
     positions: int = 1024
+    rope_theta: float = 10000.0
+    init_std: float = 0.1
     tied: bool = False
     batch_size: int = 64
     learning_rate: float = 5e-3
@@ -116,11 +122,8 @@ def check_config(config: PretrainConfig) -> None:
         raise HarnessError(
             f"--warmup is {config.warmup}, expected fewer than --steps {config.steps}"
         )
-    if config.width % config.heads or config.heads % config.groups:
-        raise HarnessError(
-            f"width {config.width}, heads {config.heads} and groups {config.groups} do not divide; "
-            "expected width a multiple of heads and heads a multiple of groups"
-        )
+    if config.heads % config.groups:
+        raise HarnessError(f"--heads {config.heads} is not a multiple of --groups {config.groups}")
     if not config.mixture or any(weight <= 0 for weight in config.mixture.values()):
         raise HarnessError("--mixture needs one or more components with positive weights")
 
@@ -165,8 +168,10 @@ def architecture(config: PretrainConfig, vocabulary: int) -> Architecture:
         layers=config.layers,
         heads=config.heads,
         groups=config.groups,
+        head_size=config.head_size,
         feed_forward=config.feed_forward,
         positions=config.positions,
+        rope_theta=config.rope_theta,
         tied=config.tied,
     )
 
@@ -206,7 +211,7 @@ def _train(
     torch.manual_seed(config.seed)
     shape = architecture(config, len(tokenizer))
     schedule = Schedule(**{each.name: getattr(config, each.name) for each in fields(Schedule)})
-    training = prepare(build_model(shape), schedule)
+    training = prepare(build_model(shape, config.init_std), schedule)
     states = config.output / "megatron"
     step, tokens_seen = load_state(states, training)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from harness.items.probes.extraction import EXTRACTION
 from harness.items.probes.family import Family
 from harness.items.probes.format import FORMAT
 from harness.items.probes.math import MATH
+from harness.items.probes.reasoning import REASONING
 
-FAMILIES: tuple[Family, ...] = MATH + FORMAT
+FAMILIES: tuple[Family, ...] = MATH + FORMAT + REASONING + EXTRACTION
