@@ -1,0 +1,273 @@
+"""Samples for pretraining: generated probe questions, plain Japanese text, and their batches.
+
+A mixture names components and their weights. A component is `text`, `copy`, or a probe genre
+(`math`) or family (`math/addition`); probe samples come from the training split alone.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import random
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from harness.items.probes.family import Family
+
+TEXT, COPY = "text", "copy"
+
+# Training samples a family, over all levels, that are searched for characters.
+_INVENTORY_DRAWS = 200
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A question and its answer; without a prompt it is plain text and all of it is learned."""
+
+    prompt: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one optimizer step sees, padded on the right.
+
+    tokens     token ids, shape (rows, length)
+    positions  flat indices into (length, rows), Megatron's order, of the places whose next token
+               counts for the loss, shape (targets,)
+    labels     those next tokens, shape (targets,)
+    count      tokens that are not padding
+    """
+
+    tokens: npt.NDArray[np.int64]
+    positions: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64]
+    count: int
+
+    def part(self, rank: int, world: int) -> Batch:
+        """The rows of one of `world` data-parallel processes."""
+        if world == 1:
+            return self
+        rows = len(self.tokens)
+        size = rows // world
+        place, row = np.divmod(self.positions, rows)
+        mine = row // size == rank
+        return Batch(
+            self.tokens[rank * size : (rank + 1) * size],
+            place[mine] * size + row[mine] % size,
+            self.labels[mine],
+            self.count,
+        )
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One sample's token ids with BOS and EOS, and the index of the first one to be predicted."""
+
+    tokens: npt.NDArray[np.int64]
+    answer_start: int
+
+
+def select_families(name: str, catalogue: Sequence[Family]) -> list[Family]:
+    """The families of a component: one by its full name, or all of a genre."""
+    chosen = [family for family in catalogue if name in (family.name, family.genre)]
+    if not chosen:
+        genres = sorted({family.genre for family in catalogue})
+        raise HarnessError(
+            f"the mixture names {name!r}, expected {TEXT}, {COPY}, a probe genre "
+            f"({', '.join(genres)}) or a family such as {catalogue[0].name}"
+        )
+    return chosen
+
+
+def component_samples(name: str, *, count: int, level: int, seed: int) -> list[Sample]:
+    """`count` samples of one component of a mixture; the same arguments give the same samples.
+
+    `level` is the highest difficulty of probe samples.
+    """
+    if name == TEXT:
+        return list(text_samples(count, seed))
+    if name == COPY:
+        return list(copy_samples(count, seed))
+    from harness.items.probes.catalogue import FAMILIES
+    from harness.items.probes.generate import training_samples
+
+    families = select_families(name, FAMILIES)
+    items = training_samples(families, levels=range(1, level + 1), count=count, seed=seed)
+    return [Sample(item.turns[0], item.answer) for item in items]
+
+
+@functools.cache
+def inventory_texts() -> tuple[str, ...]:
+    """Texts with every character that probes can hold: templates, the pools of both splits, and
+    training samples of every family and level for the words in between.
+
+    The evaluation's entities lend their characters and nothing else; they are never trained on.
+    """
+    from harness.items.probes.catalogue import FAMILIES
+    from harness.items.probes.generate import training_samples
+
+    templates = [template for family in FAMILIES for template in family.templates]
+    drawn = [
+        text
+        for item in training_samples(count=_INVENTORY_DRAWS * len(FAMILIES))
+        for text in (*item.turns, item.answer)
+    ]
+    return (*templates, *drawn, *_pool_entries())
+
+
+def boilerplate(samples: Iterable[Sample]) -> Iterator[str]:
+    """What is left of training prompts when the names in them are cut out: instructions and the
+    fixed words of statements, each as often as it occurs."""
+    names = sorted((name for name in _pool_entries() if len(name) > 1), key=len, reverse=True)
+    name = re.compile("|".join(map(re.escape, names)))
+    for sample in samples:
+        yield from filter(None, name.split(sample.prompt))
+
+
+def _pool_entries() -> list[str]:
+    """Every text in the pools that probe families draw names and words from."""
+    from harness.items.probes import pools, words
+
+    def texts(value: object) -> Iterator[str]:
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, tuple | list):
+            for each in value:
+                yield from texts(each)
+        elif isinstance(value, dict):
+            yield from texts([*value.keys(), *value.values()])
+
+    public = [
+        value
+        for module in (pools, words)
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+    ]
+    return sorted(set(texts(public)))
+
+
+_PEOPLE = ("兄", "姉", "母", "父", "祖母", "弟", "妹", "友だち", "先生", "隣の人")
+_PLACES = ("公園", "図書館", "駅前", "海辺", "市場", "学校", "山小屋", "喫茶店", "畑", "庭")
+_DEEDS = ("散歩をした", "本を読んだ", "写真を撮った", "弁当を食べた", "話を聞いた", "絵をかいた")
+_SKIES = ("晴れ", "くもり", "雨", "雪", "風の強い日", "霧の朝")
+_THINGS = ("りんご", "鉛筆", "切手", "卵", "本", "皿", "花", "石")
+_FEELINGS = ("楽しかった", "少し疲れた", "よい一日だった", "また行きたい", "静かだった")
+_TEXTS = (
+    "今日は{sky}だった。{person}と{place}で{deed}。{feeling}。",
+    "{place}には{thing}が{n}個ある。{person}が{m}個持ってきた。",
+    "{person}は朝{n}時に起きて、{place}へ行った。",
+    "{n}月{m}日、{sky}。{place}で{deed}。",
+    "{person}の好きなものは{thing}だ。だから{place}で{thing}をさがした。",
+    "{sky}の日は{place}が静かだ。{person}はいつも{deed}。",
+)
+
+
+def text_samples(count: int, seed: int) -> Iterator[Sample]:
+    """Short diary and description sentences, so that the model also learns plain Japanese."""
+    draw = random.Random(f"{TEXT}/{seed}")
+    for _ in range(count):
+        yield Sample(
+            "",
+            draw.choice(_TEXTS).format(
+                person=draw.choice(_PEOPLE),
+                place=draw.choice(_PLACES),
+                deed=draw.choice(_DEEDS),
+                sky=draw.choice(_SKIES),
+                thing=draw.choice(_THINGS),
+                feeling=draw.choice(_FEELINGS),
+                n=draw.randint(1, 12),
+                m=draw.randint(1, 28),
+            ),
+        )
+
+
+def copy_samples(count: int, seed: int) -> Iterator[Sample]:
+    """Random strings to repeat. Every character of the inventory is read and written this way, so
+    that a name never seen in training can still be copied out of a prompt."""
+    draw = random.Random(f"{COPY}/{seed}")
+    characters = sorted({mark for text in inventory_texts() for mark in text if mark.isalnum()})
+    for _ in range(count):
+        text = "".join(draw.choices(characters, k=draw.randint(2, 12)))
+        yield Sample(f"写す：{text}", text)
+
+
+def encode(samples: Iterable[Sample], tokenizer: Any) -> list[Encoded]:
+    """Tokenizes samples exactly as the chat template renders them at evaluation."""
+    samples = list(samples)
+    prompts = [
+        tokenizer.apply_chat_template(
+            [{"role": "user", "content": sample.prompt}], tokenize=False, add_generation_prompt=True
+        )
+        if sample.prompt
+        else tokenizer.bos_token
+        for sample in samples
+    ]
+    # Tokenized apart: the prompt must end on a token boundary, as it does when it is asked.
+    heads = tokenizer(prompts, add_special_tokens=False)["input_ids"]
+    tails = tokenizer(
+        [sample.answer + tokenizer.eos_token for sample in samples], add_special_tokens=False
+    )["input_ids"]
+    return [
+        Encoded(np.array(head + tail, dtype=np.int64), len(head))
+        for head, tail in zip(heads, tails, strict=True)
+    ]
+
+
+def batches(
+    components: Mapping[str, Sequence[Encoded]],
+    weights: Mapping[str, float],
+    *,
+    batch_size: int,
+    pad: int,
+    seed: int,
+    start: int = 0,
+    window: int = 32,
+) -> Iterator[Batch]:
+    """An endless, seeded stream of batches, beginning with that of 0-based step `start`.
+
+    `window` batches at a time are drawn by the mixture's weights, sorted by length so that the rows
+    of a batch need little padding, and shuffled. A window depends on its number and the seed alone,
+    so a resumed run sees what an unbroken one would have seen.
+    """
+    names = sorted(weights)
+    shares = np.array([weights[name] for name in names], dtype=np.float64)
+    for number in itertools.count(start // window):
+        draw = np.random.default_rng((seed, number))
+        rows = []
+        for index in draw.choice(len(names), window * batch_size, p=shares / shares.sum()):
+            component = components[names[index]]
+            rows.append(component[int(draw.integers(len(component)))])
+        rows.sort(key=lambda row: len(row.tokens))
+        for place in draw.permutation(window)[max(0, start - number * window) :]:
+            first = int(place) * batch_size
+            yield collate(rows[first : first + batch_size], pad)
+
+
+def collate(rows: Sequence[Encoded], pad: int) -> Batch:
+    """Pads samples to the longest, one a row. Attention is causal and padding comes last, so no
+    sample can see another or any padding."""
+    # The last token of a row is only ever a label.
+    length = max(len(row.tokens) for row in rows) - 1
+    tokens = np.full((len(rows), length), pad, dtype=np.int64)
+    positions, labels = [], []
+    for index, row in enumerate(rows):
+        tokens[index, : len(row.tokens) - 1] = row.tokens[:-1]
+        places = np.arange(row.answer_start - 1, len(row.tokens) - 1)
+        positions.append(places * len(rows) + index)
+        labels.append(row.tokens[row.answer_start :])
+    return Batch(
+        tokens,
+        np.concatenate(positions),
+        np.concatenate(labels),
+        count=sum(len(row.tokens) for row in rows),
+    )

@@ -1,0 +1,87 @@
+"""A training run's directory: whose run it is, and its checkpoints, each complete or absent."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError
+
+
+def checkpoint_path(output: Path, step: int) -> Path:
+    return output / f"step_{step:06d}"
+
+
+def checkpoints(output: Path) -> list[Path]:
+    """The complete checkpoints of a run, by step."""
+    return sorted(path for path in output.glob("step_*") if path.is_dir())
+
+
+def claim(output: Path, settings: Mapping[str, Any]) -> None:
+    """Writes a new run's settings to `pretrain.json`, or checks that they are those of the run
+    that is already there. Raises HarnessError when they differ."""
+    path = output / "pretrain.json"
+    if path.is_file():
+        earlier = json.loads(path.read_text(encoding="utf-8"))
+        for name, value in settings.items():
+            if earlier.get(name) != value:
+                raise HarnessError(
+                    f"{path} belongs to a run with {name} {earlier.get(name)}, not {value}; "
+                    "repeat its settings to continue it or choose another --output"
+                )
+        return
+    if checkpoints(output):
+        raise HarnessError(
+            f"{output} holds checkpoints but no pretrain.json, so whose they are is unknown; "
+            "choose another --output"
+        )
+    output.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(settings, ensure_ascii=False, indent=2), encoding="utf-8")
+    partial.replace(path)
+
+
+def publish(
+    output: Path,
+    step: int,
+    *,
+    tokens_seen: int,
+    mixture: Mapping[str, float],
+    write: Callable[[Path], None],
+) -> None:
+    """Adds the checkpoint of `step` with its lineage; `write` puts its files into a directory.
+
+    A checkpoint that is already there stays: a resumed run repeats the same steps, and somebody
+    may have evaluated it.
+    """
+    final = checkpoint_path(output, step)
+    if final.is_dir():
+        return
+    partial = output / f".partial_{final.name}"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    write(partial)
+    lineage = {
+        "run": output.name,
+        "step": step,
+        "tokens_seen": tokens_seen,
+        "parent": _parent(output, final),
+        "mixture": dict(mixture),
+    }
+    (partial / "lineage.json").write_text(
+        json.dumps(lineage, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
+    )
+    partial.rename(final)
+
+
+def _parent(output: Path, checkpoint: Path) -> str | None:
+    """Fingerprint of the checkpoint before this one, None for the first."""
+    earlier = [path for path in checkpoints(output) if path < checkpoint]
+    if not earlier:
+        return None
+    from harness.checkpoint import discover
+
+    return discover(str(earlier[-1]))[0].fingerprint
