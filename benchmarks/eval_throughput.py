@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -213,10 +214,14 @@ def run_workload(workload: str, count: int, rounds: int) -> None:
         answers = {one: json.loads((folder / f"{one}-0.json").read_text()) for one in contenders}
         for peer in contenders[1:]:
             equal = sum(
-                a.strip() == b.strip()
-                for a, b in zip(answers["harness"], answers[peer], strict=True)
+                plain(a) == plain(b) for a, b in zip(answers["harness"], answers[peer], strict=True)
             )
             print(f"  answers equal to {peer}'s: {equal} of {count}")
+
+
+def plain(answer: str) -> str:
+    """An answer without the special tokens that lm-eval leaves in its text."""
+    return re.sub(r"<s>|</s>|<unk>|<pad>|\[(system|user|assistant)\]", "", answer).strip()
 
 
 def report(workload: str, count: int, seconds: dict[str, list[float]]) -> None:

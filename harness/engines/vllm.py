@@ -283,9 +283,14 @@ def _start(path: Path, arguments: dict[str, Any], cpu: bool) -> tuple[Any, Any]:
 
                 torch.set_num_threads(cpu_threads())
                 set_num_threads = torch.set_num_threads
+            first = "vllm" not in sys.modules
             from vllm.engine.arg_utils import EngineArgs
             from vllm.v1.engine.llm_engine import LLMEngine
 
+            if first:
+                # A million objects of imported modules never die: each collection (vLLM asks for
+                # several, `close` for one) would walk over them for a second.
+                gc.freeze()
             return LLMEngine.from_engine_args(EngineArgs(**arguments)), set_num_threads
     except ImportError as error:
         raise HarnessError(
