@@ -48,12 +48,15 @@ class Batch:
     positions  flat indices into (length, rows), Megatron's order, of the places whose next token
                counts for the loss, shape (targets,)
     labels     those next tokens, shape (targets,)
+    weights    share of each in the batch's loss, shape (targets,), sum 1: every sample counts the
+               same however long its answer, so a mixture's weights mean what they say
     count      tokens that are not padding
     """
 
     tokens: npt.NDArray[np.int64]
     positions: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float32]
     count: int
 
     def part(self, rank: int, world: int) -> Batch:
@@ -68,6 +71,7 @@ class Batch:
             self.tokens[rank * size : (rank + 1) * size],
             place[mine] * size + row[mine] % size,
             self.labels[mine],
+            self.weights[mine],
             self.count,
         )
 
@@ -297,15 +301,17 @@ def collate(rows: Sequence[Encoded], pad: int) -> Batch:
     # The last token of a row is only ever a label.
     length = max(len(row.tokens) for row in rows) - 1
     tokens = np.full((len(rows), length), pad, dtype=np.int64)
-    positions, labels = [], []
+    positions, labels, weights = [], [], []
     for index, row in enumerate(rows):
         tokens[index, : len(row.tokens) - 1] = row.tokens[:-1]
         places = np.arange(row.answer_start - 1, len(row.tokens) - 1)
         positions.append(places * len(rows) + index)
         labels.append(row.tokens[row.answer_start :])
+        weights.append(np.full(len(places), 1 / len(places) / len(rows), dtype=np.float32))
     return Batch(
         tokens,
         np.concatenate(positions),
         np.concatenate(labels),
+        np.concatenate(weights),
         count=sum(len(row.tokens) for row in rows),
     )
