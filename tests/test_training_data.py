@@ -111,6 +111,9 @@ def test_a_batch_predicts_exactly_the_answers(rows: list[Encoded]) -> None:
         assert rows[index].tokens[position] == batch.tokens[index, position]
         assert rows[index].tokens[position + 1] == label
     assert len(batch.labels) == sum(len(each.tokens) - each.answer_start for each in rows)
+    assert batch.weights.sum() == pytest.approx(1)
+    for index in range(len(rows)):
+        assert batch.weights[row == index].sum() == pytest.approx(1 / len(rows))
     assert batch.count == sum(len(each.tokens) for each in rows)
 
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 TEXT, COPY = "text", "copy"
 
+# Families whose answers do not depend on what the words in the question mean.
+_MEANINGLESS = ("format/copy", "format/lines", "format/json", "format/bracket", "format/times")
+
 # Training samples a family, over all levels, that are searched for characters.
 _INVENTORY_DRAWS = 200
 
@@ -45,12 +48,15 @@ class Batch:
     positions  flat indices into (length, rows), Megatron's order, of the places whose next token
                counts for the loss, shape (targets,)
     labels     those next tokens, shape (targets,)
+    weights    share of each in the batch's loss, shape (targets,), sum 1: every sample counts the
+               same however long its answer, so a mixture's weights mean what they say
     count      tokens that are not padding
     """
 
     tokens: npt.NDArray[np.int64]
     positions: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float32]
     count: int
 
     def part(self, rank: int, world: int) -> Batch:
@@ -65,6 +71,7 @@ class Batch:
             self.tokens[rank * size : (rank + 1) * size],
             place[mine] * size + row[mine] % size,
             self.labels[mine],
+            self.weights[mine],
             self.count,
         )
 
@@ -103,7 +110,32 @@ def component_samples(name: str, *, count: int, level: int, seed: int) -> list[S
 
     families = select_families(name, FAMILIES)
     items = training_samples(families, levels=range(1, level + 1), count=count, seed=seed)
-    return [Sample(item.turns[0], item.answer) for item in items]
+    draw = random.Random(f"{name}/{seed}")
+    return [
+        rename(Sample(item.turns[0], item.answer), draw)
+        if item.genre == "extraction" or item.skill in _MEANINGLESS
+        else Sample(item.turns[0], item.answer)
+        for item in items
+    ]
+
+
+def rename(sample: Sample, draw: random.Random) -> Sample:
+    """The same question about things of another, random name.
+
+    A pool holds a few hundred names, which a model learns by heart instead of learning to copy, and
+    then fails on the evaluation's. Only for questions that do not ask what a name means.
+    """
+    fresh: dict[str, str] = {}
+
+    def replace(match: re.Match[str]) -> str:
+        name = match[0]
+        if name not in fresh:
+            length = max(1, len(name) + draw.randint(-1, 1))
+            fresh[name] = "".join(draw.choices(_name_characters(), k=length))
+        return fresh[name]
+
+    pattern = _name_pattern()
+    return Sample(pattern.sub(replace, sample.prompt), pattern.sub(replace, sample.answer))
 
 
 @functools.cache
@@ -128,10 +160,21 @@ def inventory_texts() -> tuple[str, ...]:
 def boilerplate(samples: Iterable[Sample]) -> Iterator[str]:
     """What is left of training prompts when the names in them are cut out: instructions and the
     fixed words of statements, each as often as it occurs."""
-    names = sorted((name for name in _pool_entries() if len(name) > 1), key=len, reverse=True)
-    name = re.compile("|".join(map(re.escape, names)))
     for sample in samples:
-        yield from filter(None, name.split(sample.prompt))
+        yield from filter(None, _name_pattern().split(sample.prompt))
+
+
+@functools.cache
+def _name_pattern() -> re.Pattern[str]:
+    """Finds pool entries of two characters or more, the longest first."""
+    names = sorted((name for name in _pool_entries() if len(name) > 1), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, names)))
+
+
+@functools.cache
+def _name_characters() -> tuple[str, ...]:
+    """Kana, kanji and letters that occur in probes, of which random names are made."""
+    return tuple(sorted({mark for text in inventory_texts() for mark in text if mark.isalpha()}))
 
 
 def _pool_entries() -> list[str]:
@@ -195,9 +238,8 @@ def copy_samples(count: int, seed: int) -> Iterator[Sample]:
     """Random strings to repeat. Every character of the inventory is read and written this way, so
     that a name never seen in training can still be copied out of a prompt."""
     draw = random.Random(f"{COPY}/{seed}")
-    characters = sorted({mark for text in inventory_texts() for mark in text if mark.isalnum()})
     for _ in range(count):
-        text = "".join(draw.choices(characters, k=draw.randint(2, 12)))
+        text = "".join(draw.choices(_name_characters(), k=draw.randint(2, 12)))
         yield Sample(f"写す：{text}", text)
 
 
@@ -259,15 +301,17 @@ def collate(rows: Sequence[Encoded], pad: int) -> Batch:
     # The last token of a row is only ever a label.
     length = max(len(row.tokens) for row in rows) - 1
     tokens = np.full((len(rows), length), pad, dtype=np.int64)
-    positions, labels = [], []
+    positions, labels, weights = [], [], []
     for index, row in enumerate(rows):
         tokens[index, : len(row.tokens) - 1] = row.tokens[:-1]
         places = np.arange(row.answer_start - 1, len(row.tokens) - 1)
         positions.append(places * len(rows) + index)
         labels.append(row.tokens[row.answer_start :])
+        weights.append(np.full(len(places), 1 / len(places) / len(rows), dtype=np.float32))
     return Batch(
         tokens,
         np.concatenate(positions),
         np.concatenate(labels),
+        np.concatenate(weights),
         count=sum(len(row.tokens) for row in rows),
     )

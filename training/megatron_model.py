@@ -190,8 +190,8 @@ def prepare(model: Any, schedule: Schedule) -> Training:
 
 
 def train_step(training: Training, batch: Batch, rank: int, world: int) -> float:
-    """One optimizer step on this process's rows of the batch. Returns the mean loss of a target
-    token in nats (this process's share of it, times `world`)."""
+    """One optimizer step on this process's rows of the batch. Returns the mean over their samples
+    of the mean loss of a target token, in nats."""
     import torch
 
     model = training.model
@@ -207,8 +207,8 @@ def train_step(training: Training, batch: Batch, rank: int, world: int) -> float
         attention_mask=None,  # causal: rows are single samples, padded on the right
         labels=torch.from_numpy(share.labels).to(device).unsqueeze(0),
     )
-    # The mean over the whole batch's targets: DDP averages over processes, hence `world`.
-    loss = losses.float().sum() * (world / len(batch.labels))
+    # The weights of the whole batch add up to 1 and DDP averages over processes, hence `world`.
+    loss = losses.float().flatten() @ torch.from_numpy(share.weights).to(device) * world
     loss.backward()
     training.parallel.finish_grad_sync()
     training.optimizer.step()
