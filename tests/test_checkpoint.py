@@ -31,7 +31,7 @@ from harness.checkpoint import (
     write_lineage,
 )
 from harness.checkpoint_files import inspect, read_safetensors_header
-from harness.cli.checkpoint import checkpoint as command
+from harness.cli.checkpoint import command
 from harness.errors import HarnessError
 from harness.fingerprint import default_cache, file_digests
 

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.checkpoint import discover
-from harness.cli.checkpoint import checkpoint as command
+from harness.cli.checkpoint import command
 from harness.errors import HarnessError
 from harness.gguf_import import import_gguf
 from harness.packaged_models import GEMMA_NOTICE, PACKAGED
