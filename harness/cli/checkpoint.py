@@ -58,22 +58,32 @@ def show(target: str, as_json: bool, allow_pickle: bool) -> None:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
+    # The name starts with the run.
+    columns = {
+        "checkpoint": [entry.name for entry in found],
+        "fingerprint": [entry.fingerprint[:12] for entry in found],
+        "step": [_count(entry.step) for entry in found],
+        "tokens": [_size(entry.tokens_seen) for entry in found],
+        "parameters": [_size(entry.parameters) for entry in found],
+        "context": [_count(entry.context_length) for entry in found],
+        "chat": ["yes" if entry.has_chat_template else "no" for entry in found],
+    }
     table = Table()
-    for heading in ("checkpoint", "fingerprint", "run"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("step", "tokens", "parameters", "context"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("chat template", justify="center")
-    for entry in found:
-        table.add_row(
-            entry.name,
-            entry.fingerprint[:12],
-            entry.run or "",
-            *map(_count, (entry.step, entry.tokens_seen, entry.parameters, entry.context_length)),
-            "yes" if entry.has_chat_template else "no",
+    shown = {heading: cells for heading, cells in columns.items() if any(cells)}
+    for heading in shown:
+        numbers = heading in ("step", "tokens", "parameters", "context")
+        table.add_column(
+            heading,
+            justify="right" if numbers else "left",
+            # Names may be long; the other columns keep their width.
+            overflow="fold",
+            no_wrap=heading != "checkpoint",
         )
+    for row in zip(*shown.values(), strict=True):
+        table.add_row(*map(escape, row))
     console = Console()
     console.print(table)
     # A run's checkpoints mostly share their notes: say each once.
@@ -85,3 +95,12 @@ def show(target: str, as_json: bool, allow_pickle: bool) -> None:
 
 def _count(number: int | None) -> str:
     return "" if number is None else f"{number:,}"
+
+
+def _size(number: int | None) -> str:
+    if number is None:
+        return ""
+    for unit, suffix in ((1_000_000_000, "B"), (1_000_000, "M")):
+        if number >= unit:
+            return f"{number / unit:.1f}{suffix}"
+    return f"{number:,}"
