@@ -10,7 +10,7 @@ import pytest
 from harness.evaluate import evaluate
 from harness.protocols.catalogue import open_suite, spread
 from harness.protocols.short_answer import ShortAnswer
-from harness.report.leaderboard import sparkline
+from harness.report.leaderboard import sparkline, thin
 from harness.report.standings import boards
 from tests.test_evaluate import CHECKPOINT, ScriptedEngine, letter, render
 
@@ -79,6 +79,14 @@ def test_sparkline_keeps_scale() -> None:
     assert sparkline([0.0, 0.5, 1.0], 1.0) == "▁▅█"
     assert sparkline([0.1, 0.1], 1.0) == "▂▂"
     assert sparkline([0.0, 0.0], 0.0) == "▁▁"
+
+
+def test_a_long_trajectory_keeps_its_ends() -> None:
+    values = [float(n) for n in range(100)]
+    shown = thin(values, 24)
+    assert (len(shown), shown[0], shown[-1]) == (24, 0.0, 99.0)
+    assert shown == sorted(shown)
+    assert thin(values[:5], 24) == values[:5]
 
 
 def test_a_limit_spreads_over_genres_and_only_adds() -> None:

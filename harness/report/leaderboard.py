@@ -14,6 +14,7 @@ from harness.report.standings import Board, Standing
 from harness.statistics.means import Estimate
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
+_MOST_STEPS = 24
 
 
 def sparkline(values: Sequence[float], top: float) -> str:
@@ -22,6 +23,14 @@ def sparkline(values: Sequence[float], top: float) -> str:
         return _BLOCKS[0] * len(values)
     last = len(_BLOCKS) - 1
     return "".join(_BLOCKS[min(last, max(0, round(value / top * last)))] for value in values)
+
+
+def thin(values: Sequence[float], most: int) -> list[float]:
+    """At most `most` of the values, evenly spaced, the first and the last among them."""
+    if len(values) <= most:
+        return list(values)
+    last = len(values) - 1
+    return [values[round(index * last / (most - 1))] for index in range(most)]
 
 
 def print_boards(console: Console, boards: Sequence[Board], left_out: int) -> None:
@@ -56,7 +65,7 @@ def _table(board: Board, wide: bool) -> Table:
         header_style="dim",
         box=SIMPLE_HEAD,
         pad_edge=False,
-        padding=(0, 1),
+        padding=(0, 1, 0, 0),
     )
     table.add_column("#", justify="right", no_wrap=True)
     table.add_column("checkpoint", overflow="ellipsis", no_wrap=True)
@@ -70,7 +79,7 @@ def _table(board: Board, wide: bool) -> Table:
         table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
     steps = max((len(one.trajectory) for one in board.standings), default=0)
     if steps > 1:
-        table.add_column("over steps", no_wrap=True, min_width=10)
+        table.add_column("steps", no_wrap=True, min_width=max(5, min(steps, _MOST_STEPS)))
     top = max(
         [score for one in board.standings for _, score in one.trajectory]
         + [one.measured.score.mean for one in board.standings]
@@ -102,7 +111,7 @@ def _cells(board: Board, one: Standing, top: float, steps: int, wide: bool) -> l
         cells.append(Text.assemble(*map(_bar, genres)))
     cells += [_metric(measured.metrics.get(name)) for name in _metrics(board, wide)]
     if steps > 1:
-        path = [value for _, value in one.trajectory]
+        path = thin([value for _, value in one.trajectory], _MOST_STEPS)
         cells.append(Text(sparkline(path, top), style="cyan") if len(path) > 1 else "")
     return cells
 
