@@ -25,7 +25,7 @@ step "2/4  A run of our own: Megatron-Core, six checkpoints (about three minutes
 OMP_NUM_THREADS=1 .venv/bin/python -m training.pretrain --output "$where/runs/demo"
 
 step "3/4  Measuring every checkpoint"
-$harness eval "$where/runs/demo" "${models[@]}" --suite probes,basics --limit 160 --quiet
+$harness eval "$where/runs/demo" "${models[@]}" --suite probes,basics --limit 80 --quiet
 
 step "4/4  The leaderboard"
 $harness leaderboard

@@ -75,7 +75,7 @@ def test_contradictions_are_sentences(tmp_path: Path) -> None:
         open_engine("llama", path=tmp_path)  # type: ignore[arg-type]
     with pytest.raises(HarnessError, match="cannot use a URL"):
         open_engine("vllm", url="http://127.0.0.1:9/v1")
-    with pytest.raises(HarnessError, match="--url"):
+    with pytest.raises(HarnessError, match="served model"):
         open_engine("openai", path=tmp_path)
     with pytest.raises(HarnessError, match="checkpoint directory"):
         open_engine("auto")
