@@ -16,6 +16,7 @@ import contextlib
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -351,6 +352,9 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @_options
 def main(mixture: dict[str, float] | None, **settings: Any) -> None:
     """Pretrain a small model with Megatron-Core; repeat the command to continue."""
+    # Megatron-Core says at every start that Transformer Engine and Apex are missing; neither is
+    # used here.
+    warnings.filterwarnings("ignore", module=r"megatron\.")
     if mixture is not None:
         settings["mixture"] = mixture
     try:
