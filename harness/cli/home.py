@@ -21,16 +21,18 @@ def show_home() -> None:
     if not path.exists():
         click.echo(f"No store yet. `harness eval CHECKPOINT` makes {path.name} here.")
         return
-    from harness.store.queries import evaluations, refresh, summary
+    from harness.store.queries import counts, evaluations, refresh, summary
 
     try:
         refresh(path)
         numbers = summary(path)
         click.echo(f"{path}: " + ", ".join(f"{n:,} {name}" for name, n in numbers.items()))
         for row in evaluations(path)[-3:]:
+            # A running evaluation writes its counts at its end.
+            done = row.done if row.state == "complete" else counts(path, row.id)[0]
             click.echo(
                 f"  {row.started_at:%Y-%m-%d %H:%M} UTC  {row.checkpoint}  {row.protocol}  "
-                f"{row.done}/{row.planned} done  {row.state}  ({row.id[:8]})"
+                f"{done}/{row.planned} done  {row.state}  ({row.id[:8]})"
             )
     except HarnessError as error:
         click.secho(str(error), fg="yellow")
