@@ -24,11 +24,11 @@ fi
 step "2/3  A run of our own: Megatron-Core, six checkpoints (about three minutes on a CPU core)"
 OMP_NUM_THREADS=1 .venv/bin/python -m training.pretrain --output "$where/runs/demo"
 
-step "3/3  Measuring every checkpoint over probes and basics; the leaderboard follows"
-$harness eval "$where/runs/demo" "${models[@]}" --suite probes,basics --limit 80
-
+step "3/3  Measuring every checkpoint: level-1 probes, then our written basics"
+$harness eval "$where/runs/demo" "${models[@]}" --suite probes:1
+$harness eval "$where/runs/demo" "${models[@]}" --suite basics --limit 80
 printf '\nDone in %d:%02d. Try next:\n' $(((SECONDS - begun) / 60)) $(((SECONDS - begun) % 60))
 last=$(find "$where/runs/demo" -maxdepth 1 -name 'step_*' | sort | tail -n 1)
 echo "  $harness leaderboard --checkpoints"
 echo "  $harness show demo/$(basename "$last") --wrong"
-echo "  $harness eval $last --suite probes:1 --samples 4"
+echo "  $harness eval $last --suite probes --samples 4"
