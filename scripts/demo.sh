@@ -25,8 +25,10 @@ step "2/3  A run of our own: Megatron-Core, six checkpoints (about three minutes
 OMP_NUM_THREADS=1 .venv/bin/python -m training.pretrain --output "$where/runs/demo"
 
 step "3/3  Measuring every checkpoint: level-1 probes, then our written basics"
-$harness eval "$where/runs/demo" "${models[@]}" --suite probes:1
-$harness eval "$where/runs/demo" "${models[@]}" --suite basics --limit 80
+$harness eval "$where/runs/demo" "${models[@]}" --suite probes:1 --no-board
+$harness eval "$where/runs/demo" "${models[@]}" --suite basics --limit 80 --no-board
+$harness leaderboard
+
 printf '\nDone in %d:%02d. Try next:\n' $(((SECONDS - begun) / 60)) $(((SECONDS - begun) % 60))
 last=$(find "$where/runs/demo" -maxdepth 1 -name 'step_*' | sort | tail -n 1)
 echo "  $harness leaderboard --checkpoints"

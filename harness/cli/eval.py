@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, default=0, show_default=True, help="Of probes and of samples.")
 @click.option("--allow-pickle", is_flag=True, help="Load weights from pickle files.")
 @click.option("--quiet", is_flag=True, help="No progress and no leaderboard, only errors.")
+@click.option("--board/--no-board", default=True, help="Show the leaderboard at the end.")
 @store_option
 def command(
     targets: tuple[str, ...],
@@ -57,6 +58,7 @@ def command(
     seed: int,
     allow_pickle: bool,
     quiet: bool,
+    board: bool,
     store: str | None,
 ) -> None:
     """Measure each CHECKPOINT: a Hugging Face directory, a run directory with step_*,
@@ -85,7 +87,7 @@ def command(
         for note in checkpoint.notes:
             console.print(f"  {note}", style="dim")
         failed += _measure(console, checkpoint, opened, path, samples, engine, seed)
-    if not quiet:
+    if board and not quiet:
         _print_boards(console, path, [suite.protocol.suite for suite in opened])
     if failed:
         raise HarnessError(
