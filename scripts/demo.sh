@@ -32,5 +32,5 @@ $harness leaderboard
 printf '\nDone in %d:%02d. Try next:\n' $(((SECONDS - begun) / 60)) $(((SECONDS - begun) % 60))
 last=$(find "$where/runs/demo" -maxdepth 1 -name 'step_*' | sort | tail -n 1)
 echo "  $harness leaderboard --checkpoints"
-echo "  $harness show demo/$(basename "$last") --wrong"
+echo "  $harness show demo/$(basename "$last") --suite probes --wrong"
 echo "  $harness eval $last --suite probes --samples 4"

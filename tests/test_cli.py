@@ -114,6 +114,14 @@ def test_show_filters(store: Path) -> None:
     assert "3 of 8 answers shown" in page.stdout
 
 
+def test_show_takes_the_suite_asked_for(store: Path) -> None:
+    found = harness("show", "run/step_1", "--suite", "t", "--store", str(store))
+    assert "t/harness-1" in found.stdout
+    missing = harness("show", "run/step_1", "--suite", "probes", "--store", str(store))
+    assert missing.returncode == 3
+    assert "run/step_1" in missing.stderr
+
+
 def test_items_check_and_probes() -> None:
     checked = harness("items", "check", "basics")
     assert checked.returncode == 0, checked.stderr

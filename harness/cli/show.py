@@ -11,6 +11,7 @@ from harness.cli.options import print_rows, store_option, table_options
 
 @click.command("show")
 @click.argument("evaluation")
+@click.option("--suite", help="The checkpoint's latest evaluation of this suite.")
 @click.option("--genre", help="Only this genre.")
 @click.option("--skill", help="Only skills that begin with this.")
 @click.option("--failure", help="Only this failure class (format, knowledge, truncated, ...).")
@@ -21,6 +22,7 @@ from harness.cli.options import print_rows, store_option, table_options
 @table_options
 def command(
     evaluation: str,
+    suite: str | None,
     genre: str | None,
     skill: str | None,
     failure: str | None,
@@ -36,7 +38,7 @@ def command(
 
     path = store_path(store)
     refresh(path)
-    row = find_evaluation(path, evaluation)
+    row = find_evaluation(path, evaluation, suite)
     every = answers(path, row.id)
     found = [
         one

@@ -15,6 +15,8 @@ from harness.statistics.means import Estimate
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _MOST_STEPS = 24
+# A sparkline's full height is at least this share: noise around zero is no mountain.
+_LEAST_TOP = 0.1
 
 
 def sparkline(values: Sequence[float], top: float) -> str:
@@ -54,7 +56,7 @@ def _width_needed(board: Board) -> int:
     names = max((cell_len(one.name) for one in board.standings), default=0)
     genres = sum(max(5, len(genre)) + 2 for genre in board.genres)
     steps = max((len(one.trajectory) for one in board.standings), default=0)
-    return 62 + names + genres + (steps + 4 if steps > 1 else 0)
+    return 50 + names + genres + (steps + 4 if steps > 1 else 0)
 
 
 def _table(board: Board, wide: bool) -> Table:
@@ -81,7 +83,8 @@ def _table(board: Board, wide: bool) -> Table:
     if steps > 1:
         table.add_column("steps", no_wrap=True, min_width=max(5, min(steps, _MOST_STEPS)))
     top = max(
-        [score for one in board.standings for _, score in one.trajectory]
+        [_LEAST_TOP]
+        + [score for one in board.standings for _, score in one.trajectory]
         + [one.measured.score.mean for one in board.standings]
     )
     for one in board.standings:

@@ -159,8 +159,9 @@ def evaluations(path: Path, where: str = "true", values: Iterable[Any] = ()) -> 
     return [EvaluationRow(*[*row[:19], json.loads(row[19]), *row[20:]]) for row in rows]
 
 
-def find_evaluation(path: Path, name: str) -> EvaluationRow:
-    """The evaluation whose id begins with `name`, or the latest of a checkpoint of that name.
+def find_evaluation(path: Path, name: str, suite: str | None = None) -> EvaluationRow:
+    """The evaluation whose id begins with `name`, or the latest of a checkpoint of that name, of
+    one suite if given.
 
     Raises HarnessError where nothing or more than one id matches, listing what there is.
     """
@@ -170,7 +171,11 @@ def find_evaluation(path: Path, name: str) -> EvaluationRow:
     if len(by_id) > 1:
         ids = ", ".join(row.id[:12] for row in by_id)
         raise HarnessError(f"{name!r} begins several evaluation ids ({ids}); give more of it")
-    by_checkpoint = evaluations(path, "c.name = ? OR e.fingerprint = ?", [name, name])
+    by_checkpoint = [
+        row
+        for row in evaluations(path, "c.name = ? OR e.fingerprint = ?", [name, name])
+        if suite is None or row.suite == suite
+    ]
     if by_checkpoint:
         return by_checkpoint[-1]
     known = evaluations(path)
