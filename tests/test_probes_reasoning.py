@@ -17,57 +17,9 @@ from harness.items.probes.reasoning import REASONING
 from harness.items.probes.reasoning_logic import Categorical, Premises
 from harness.items.probes.reasoning_order import SCALES
 from harness.items.probes.reasoning_state import Fact, kinship
-from tests.probe_checks import SPLITS, accepted, check_family, golden, obeys, prompts, some
+from tests.probe_checks import SPLITS, accepted, some
 
 FAMILY = {family.name.split("/")[1]: family for family in REASONING}
-
-GOLDEN = {
-    "reasoning/ordering": "f0cd7ba979741e7f",
-    "reasoning/transitivity": "f54704d28f55a3c5",
-    "reasoning/seating": "5657bcc735d057a4",
-    "reasoning/schedule": "90a7534ec9332178",
-    "reasoning/truth-tellers": "cf5b64cece8bfef6",
-    "reasoning/syllogism": "a33d5f70985bbe9f",
-    "reasoning/compound": "399fc0df7f77b02b",
-    "reasoning/tracking": "e3b336ae652ffd25",
-    "reasoning/direction": "0ee213bba13992f9",
-    "reasoning/kinship": "f4ed4a939add59e3",
-    "reasoning/rule": "da1a44eeaf87a66e",
-}
-
-
-@pytest.mark.parametrize("level", range(1, 6))
-@pytest.mark.parametrize("family", REASONING, ids=lambda family: family.name)
-def test_every_family_and_level_serves_both_splits(family: Family, level: int) -> None:
-    check_family(family, level)
-
-
-def test_names_are_of_the_genre_and_unique() -> None:
-    assert len({family.name for family in REASONING}) == len(REASONING) >= 7
-    assert {family.genre for family in REASONING} == {"reasoning"}
-
-
-@pytest.mark.parametrize("family", REASONING, ids=lambda family: family.name)
-def test_golden_problems_never_change(family: Family) -> None:
-    """A change here changes items that others have stored: raise the family's version."""
-    assert (family.version, golden(family)) == (1, GOLDEN[family.name])
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.sampled_from(REASONING), st.integers(1, 5), st.text(max_size=8), st.sampled_from(SPLITS))
-def test_a_seed_gives_one_problem(family: Family, level: int, seed: str, split: str) -> None:
-    first = family.problem(Draw(seed, split), level)  # type: ignore[arg-type]
-    again = family.problem(Draw(seed, split), level)  # type: ignore[arg-type]
-    assert first == again
-    assert all(obeys(first.answer, first, prompt) for prompt in prompts(family, first))
-
-
-@pytest.mark.parametrize("family", REASONING, ids=lambda family: family.name)
-def test_level_one_is_short(family: Family) -> None:
-    for problem in accepted(family, 1, "training", 20):
-        lengths = sorted(len(prompt) for prompt in prompts(family, problem))
-        assert lengths[0] <= 64
-        assert lengths[len(lengths) // 2] <= 85
 
 
 @pytest.mark.parametrize("family", REASONING, ids=lambda family: family.name)
