@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.checkpoint import Checkpoint
-from harness.engines.prompt import Renderer
+from harness.engines.prompt import Rendered, Renderer
 from harness.engines.types import Engine, Generation, Request
 from harness.evaluation_rows import (
     Planned,
@@ -30,6 +30,7 @@ from harness.evaluation_rows import (
     generation_row,
     item_row,
     protocol_row,
+    reading_rows,
     request_row,
     score_rows,
 )
@@ -71,14 +72,12 @@ Report = Callable[[Progress], None]
 
 
 def evaluation_id(
-    checkpoint: Checkpoint, protocol: Protocol, items: Sequence[Item], samples: int, seed: int
+    fingerprint: str, protocol: Protocol, items: Sequence[Item], samples: int, seed: int
 ) -> str:
     """The same checkpoint, protocol, items, samples and seed are the same evaluation."""
     # Greedy answers do not depend on a seed, so neither does their evaluation.
     effective = seed if samples > 1 else 0
-    return content_hash(
-        [checkpoint.fingerprint, protocol.hash, items_hash(items), samples, effective]
-    )
+    return content_hash([fingerprint, protocol.hash, items_hash(items), samples, effective])
 
 
 def items_hash(items: Sequence[Item]) -> str:
@@ -88,7 +87,10 @@ def items_hash(items: Sequence[Item]) -> str:
 
 def prepare_request(ask: Ask, checkpoint: Checkpoint, render: Renderer) -> Planned:
     """Renders an ask by the checkpoint's template and gives it its content key."""
-    prompt = render(ask.messages)
+    if ask.completion is None:
+        prompt = render(ask.messages)
+    else:
+        prompt = Rendered(ask.completion, special_tokens=True)
     sampling = replace(ask.sampling, stop=(*ask.sampling.stop, *prompt.stop))
     key = content_hash(
         [
@@ -174,7 +176,10 @@ class _Run:
     def begin(self, items: Sequence[Item]) -> None:
         """Plans every request, finds what is answered already, and records the evaluation."""
         self.items = items
-        self.id = evaluation_id(self.checkpoint, self.protocol, items, self.samples, self.seed)
+        self.readings: list[write.Row] = []
+        self.id = evaluation_id(
+            self.checkpoint.fingerprint, self.protocol, items, self.samples, self.seed
+        )
         before = queries.evaluations(self.store, "e.id = ?", [self.id])
         self.started_at = before[0].started_at if before else datetime.now(UTC)
         if before and before[0].engine:
@@ -183,9 +188,9 @@ class _Run:
         complete = bool(before) and before[0].state == "complete"
         self.settled = complete and not self.owed and not rescored
         if not self.settled:
-            rows = {"requests": self.requests, "scores": rescored}
+            rows = {"requests": self.requests, "scores": rescored, "readings": self.readings}
             self._record("running", 0, 0, {}, rows)
-        self.requests = []
+        self.requests, self.readings = [], []
         self.report(self.progress)
 
     def _plan(self, first: Iterable[Ask]) -> list[write.Row]:
@@ -211,6 +216,7 @@ class _Run:
                 answer = Answer(stored.text, stored.finish_reason, stored.likelihoods)
                 if not stored.scored:
                     rescored += score_rows(self.protocol, entry, answer)
+                    self.readings += reading_rows(self.protocol, entry, answer)
                 if follow_up := self.protocol.follow_up(entry.ask, answer):
                     asks.append(follow_up)
         return rescored
@@ -270,6 +276,7 @@ class _Run:
         self, answers: Sequence[tuple[Planned, Generation]], requests: Sequence[write.Row]
     ) -> None:
         scores: list[write.Row] = []
+        readings: list[write.Row] = []
         for entry, generation in answers:
             if generation.finish_reason != "error":
                 answer = Answer(
@@ -278,11 +285,13 @@ class _Run:
                     tuple((item.logprob, item.tokens) for item in generation.likelihoods),
                 )
                 scores += score_rows(self.protocol, entry, answer)
+                readings += reading_rows(self.protocol, entry, answer)
         rows = [
             generation_row(self.checkpoint, self.engine, entry, generation)
             for entry, generation in answers
         ]
-        write.spool(self.store, {"requests": requests, "generations": rows, "scores": scores})
+        batch = {"requests": requests, "generations": rows, "scores": scores, "readings": readings}
+        write.spool(self.store, batch)
 
     def finish(self) -> None:
         """Commits what is in hand and closes the books, also on the way out of an error."""

@@ -47,6 +47,14 @@ def score_rows(protocol: Protocol, entry: Planned, answer: Answer) -> list[Row]:
     ]
 
 
+def reading_rows(protocol: Protocol, entry: Planned, answer: Answer) -> list[Row]:
+    """One row, or none where the protocol reads answers as they stand."""
+    reading = protocol.reading(entry.ask, answer)
+    if reading is None:
+        return []
+    return [{"key": entry.request.key, "protocol_hash": protocol.hash, **asdict(reading)}]
+
+
 def generation_row(
     checkpoint: Checkpoint, engine: str, entry: Planned, generation: Generation
 ) -> Row:
@@ -110,6 +118,7 @@ def item_row(item: Item) -> Row:
         "seen": item.seen,
         "cluster": item.cluster,
         "definition": _json(asdict(item)),
+        "dataset": item.dataset or None,
     }
 
 

@@ -28,9 +28,17 @@ if TYPE_CHECKING:
     default="probes,basics",
     show_default=True,
     metavar="A,B",
-    help="probes, probes:LEVELS, basics, or a path to an evalset.",
+    help="probes, probes:LEVELS, basics, jaster, jaster-ja, or a path to an evalset; "
+    "jaster@nejumi-v4 and jaster:DIR choose another protocol and directory.",
 )
-@click.option("--limit", type=click.IntRange(min=1), help="Items per suite, spread over genres.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=-1),
+    help="Items per suite, spread over genres; of Jaster the first ones of each dataset "
+    "(default 100); -1 is all.",
+)
+@click.option("--shots", type=click.IntRange(min=0), help="Few-shots of Jaster, not its own.")
+@click.option("--datasets", default="", metavar="A,B", help="Only these datasets of Jaster.")
 @click.option(
     "--samples",
     type=click.IntRange(min=1),
@@ -53,6 +61,8 @@ def command(
     targets: tuple[str, ...],
     suites: str,
     limit: int | None,
+    shots: int | None,
+    datasets: str,
     samples: int,
     engine: EngineName,
     seed: int,
@@ -71,6 +81,7 @@ def command(
     from harness.checkpoint import discover
     from harness.protocols.catalogue import open_suite
     from harness.store.database import prepare, store_path
+    from harness.store.queries import imported
 
     console = Console(quiet=quiet)
     path = store_path(store)
@@ -78,7 +89,20 @@ def command(
     names = [name.strip() for name in suites.split(",") if name.strip()]
     if not names:
         raise HarnessError("--suite is empty; name at least one, e.g. --suite probes,basics")
-    opened = [open_suite(name, limit=limit, seed=seed) for name in names]
+    opened = [
+        open_suite(
+            name,
+            limit=limit,
+            seed=seed,
+            shots=shots,
+            datasets=[one.strip() for one in datasets.split(",") if one.strip()],
+            imported=imported(path, "jaster"),
+        )
+        for name in names
+    ]
+    for suite in opened:
+        if suite.note:
+            console.print(suite.note, style="yellow")
     with console.status("Reading checkpoints"):
         found = [one for target in targets for one in discover(target, allow_pickle=allow_pickle)]
     failed = 0

@@ -1,18 +1,20 @@
-"""`harness items`: validates evalsets and prints generated probes."""
+"""`harness items`: validates evalsets, imports others' items, prints generated probes."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
+from typing import Any
 
 import click
 
-from harness.cli.options import print_rows, table_options
+from harness.cli.options import print_rows, store_option, table_options
 
 
 @click.group("items")
 def command() -> None:
-    """Validate evalsets; print generated probes."""
+    """Validate evalsets; import items of other harnesses; print generated probes."""
 
 
 @command.command("check")
@@ -52,3 +54,93 @@ def probes(levels: str, seed: int, limit: int, output: str | None) -> None:
         click.secho(item.id, dim=True)
         click.echo(item.turns[0])
         click.secho(f"→ {item.answer}\n", fg="green")
+
+
+@command.command("import")
+@click.argument("layout", type=click.Choice(["llm-jp-eval"]))
+@click.argument("directory", type=click.Path(path_type=Path))
+@store_option
+@table_options
+def import_command(layout: str, directory: Path, store: str | None, output: str | None) -> None:
+    """Validate DIRECTORY, report what it holds, and let `harness eval --suite jaster` ask it.
+
+    The files stay where they are; the store remembers where, and the hash of their content.
+    """
+    from datetime import UTC, datetime
+
+    from harness.errors import HarnessError
+    from harness.items.jaster import read_directory
+    from harness.protocols.jaster_suite import gold_notes
+    from harness.store.database import prepare, store_path
+    from harness.store.write import ingest, spool
+
+    read = read_directory(directory.resolve())
+    rows: list[dict[str, Any]] = [
+        {
+            "dataset": one.name,
+            "category": one.dataset.category if one.dataset else None,
+            "metric": one.dataset.metric if one.dataset else None,
+            "split": one.split,
+            "items": len(one.asked.samples) if one.asked else None,
+            "train": len(one.train.samples) if one.train else 0,
+            "hash": one.asked.hash[:12] if one.asked else None,
+            "state": "malformed" if one.faults else "found",
+            "notes": "; ".join(one.faults or gold_notes(one)),
+        }
+        for one in read.found
+    ]
+    blank = dict.fromkeys(rows[0])
+    rows += [{**blank, "dataset": name, "state": "missing"} for name in read.missing]
+    if output:
+        print_rows(rows, output)
+    else:
+        _print_import(rows)
+    faulty = [one.name for one in read.found if one.faults]
+    if faulty:
+        raise HarnessError(
+            f"{directory}: {len(faulty)} malformed dataset(s) ({', '.join(faulty)}); mend the "
+            "lines above and import again. Nothing was recorded"
+        )
+    path = store_path(store)
+    prepare(path)
+    record = {
+        "name": "jaster",
+        "path": str(read.path),
+        "hash": read.hash,
+        "imported_at": datetime.now(UTC),
+    }
+    spool(path, {"imports": [record]})
+    ingest(path)
+    if not output:
+        click.echo(
+            f"{read.path}: {len(read.found)} datasets, {read.hash[:12]}. "
+            "`harness eval CHECKPOINT --suite jaster` asks them."
+        )
+
+
+def _print_import(rows: list[dict[str, Any]]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("dataset", "category", "split", "items", "train", "hash", "state"):
+        table.add_column(
+            heading, justify="right" if heading in ("items", "train") else "left", no_wrap=True
+        )
+    colours = {"found": "green", "missing": "dim", "malformed": "red"}
+    for row in rows:
+        cells = [row[name] for name in ("dataset", "category", "split", "items", "train", "hash")]
+        table.add_row(
+            *(
+                Text("" if cell is None else f"{cell:,}" if isinstance(cell, int) else cell)
+                for cell in cells
+            ),
+            Text(row["state"], style=colours[row["state"]]),
+        )
+    console = Console()
+    console.print(table)
+    for row in rows:
+        if row["notes"]:
+            console.print(Text(f"{row['dataset']}: {row['notes']}", style="yellow"), soft_wrap=True)

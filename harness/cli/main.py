@@ -15,8 +15,11 @@ COMMANDS = {
     "eval": ("harness.cli.eval", "Measure checkpoints: every item, every answer, every score."),
     "leaderboard": ("harness.cli.leaderboard", "Rank what was measured, with intervals."),
     "show": ("harness.cli.show", "Read one evaluation: items, answers, failures."),
+    "format": ("harness.cli.format", "What is lost to output format, what to knowledge."),
+    "score": ("harness.cli.score", "Score stored answers again, without a model."),
+    "import": ("harness.cli.import_", "Bring other harnesses' answers into the store."),
     "checkpoint": ("harness.cli.checkpoint", "Inspect checkpoints; import a GGUF."),
-    "items": ("harness.cli.items", "Validate evalsets; print generated probes."),
+    "items": ("harness.cli.items", "Validate evalsets, import items, print probes."),
     "doctor": ("harness.cli.doctor", "Say what works here, and what mends the rest."),
 }
 

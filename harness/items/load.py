@@ -90,6 +90,17 @@ def list_evalsets() -> tuple[str, ...]:
     )
 
 
+def find_home(name: str) -> Path:
+    """The folder of a set that comes with the harness, whatever its layout.
+
+    Raises HarnessError when this installation has none of that name.
+    """
+    for home in _HOMES:
+        if (home / name).is_dir():
+            return home / name
+    raise HarnessError(f"the evalset {name} is not part of this installation; install it again")
+
+
 def find_evalset(name: str) -> Path:
     """Where the evalset `name` lies, for `load_evalset`: the folder of a set that comes with the
     harness, else `name` itself as the path of a directory or JSONL file.
@@ -97,7 +108,7 @@ def find_evalset(name: str) -> Path:
     Raises HarnessError, with the names that exist, when there is neither.
     """
     if name in list_evalsets():
-        return next(home / name for home in _HOMES if any((home / name).glob("*.jsonl")))
+        return find_home(name)
     try:
         if name and Path(name).exists():
             return Path(name)

@@ -7,7 +7,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 GENRES = (
     "writing",
@@ -21,10 +21,20 @@ GENRES = (
 )
 # Probes measure obedience to an output format as a genre of its own.
 PROBE_GENRES = ("math", "reasoning", "extraction", "format")
+# Jaster groups its datasets by what they ask for; an item's category stands in its `genre`. Only
+# the first nine are part of the average: STS, CL and "other" (datasets that the protocol does not
+# name) are reported beside it, and so is "dev" (Nejumi's small second split).
+JASTER_CATEGORIES = ("NLI", "QA", "RC", "MC", "HE", "EL", "FA", "MR", "MT")
+JASTER_ASIDE = ("STS", "CL", "other", "dev")
 
 FormatKind = Literal["choice", "integer", "number", "span", "json", "lines", "pattern"]
-Metric = Literal["exact", "number", "char_f1", "set_f1", "json"]
-METRICS: tuple[Metric, ...] = ("exact", "number", "char_f1", "set_f1", "json")
+Metric = Literal[
+    "exact", "number", "char_f1", "set_f1", "json", "char_f1_llmjp", "float", "pearson", "comet"
+]
+METRICS: tuple[Metric, ...] = get_args(Metric)
+# Of these an item has no score by itself that a rule could decide: pearson correlates all answers
+# of a dataset with their golds, comet asks a model.
+DATASET_METRICS: tuple[Metric, ...] = ("pearson", "comet")
 
 JsonType = Literal["string", "integer", "number", "boolean", "strings", "integers"]
 
@@ -58,7 +68,7 @@ class Item:
     """One evaluation question.
 
     id         unique within its set
-    genre      one of GENRES, or "format" for probes
+    genre      one of GENRES, "format" for probes, or a Jaster category
     turns      user messages, asked in order; all present items have one or two
     answer     the gold answer exactly as a perfect model would print it (for `json` the object's
                text, for `lines` the entries joined by newlines)
@@ -70,6 +80,13 @@ class Item:
     template   surface template, for items that were generated
     seen       whether that template may also occur in training data; None for written items
     cluster    items of equal cluster share a passage or template and are not independent
+    dataset    the dataset it is one of, where a suite has several ("jnli")
+    instruction, shots, max_tokens
+               of datasets that are asked few-shot: what is to be done, worked examples as
+               (input, output) pairs, and the new tokens that an answer may take; the protocol
+               puts them around `turns`
+    copy       0, or which repetition this is of a question that its dataset asks more than once
+               (a benchmark that repeats a question counts it each time)
     """
 
     id: str
@@ -84,10 +101,21 @@ class Item:
     template: str | None = None
     seen: bool | None = None
     cluster: str | None = None
+    dataset: str = ""
+    instruction: str = ""
+    shots: tuple[tuple[str, str], ...] = ()
+    max_tokens: int | None = None
+    copy: int = 0
 
     @cached_property
     def hash(self) -> str:
         """SHA-256 (hex) of everything that is asked or scored; the id and labels are not."""
+        rare = {
+            "instruction": self.instruction,
+            "shots": self.shots,
+            "max_tokens": self.max_tokens,
+            "copy": self.copy,
+        }
         return content_hash(
             {
                 "turns": self.turns,
@@ -95,6 +123,8 @@ class Item:
                 "accept": self.accept,
                 "format": self.format,
                 "metric": self.metric,
+                # A field that an item does not use leaves its hash as it was before that field.
+                **{name: value for name, value in rare.items() if value},
             }
         )
 
@@ -122,7 +152,7 @@ def check_item(item: Item) -> str | None:
     rule = item.format
     if not item.id.strip():
         return "`id` is empty, expected a unique name"
-    if item.genre not in GENRES and item.genre not in PROBE_GENRES:
+    if item.genre not in (*GENRES, *PROBE_GENRES, *JASTER_CATEGORIES, *JASTER_ASIDE):
         return f"`genre` is {item.genre!r}, expected one of {', '.join(GENRES)} or format"
     if not item.turns or any(not turn.strip() for turn in item.turns):
         return "`turns` holds no text, expected one or more user messages"
@@ -130,6 +160,11 @@ def check_item(item: Item) -> str | None:
         return "`answer` is empty, expected the gold answer as a perfect model prints it"
     if item.level is not None and not 1 <= item.level <= 5:
         return f"`level` is {item.level}, expected 1 to 5"
+    return check_format(rule)
+
+
+def check_format(rule: FormatRule) -> str | None:
+    """What is wrong with a format rule by itself, as a phrase, or None."""
     if rule.kind == "choice" and len(set(rule.labels)) < 2:
         return "`format.labels` needs two or more different labels for kind choice"
     if rule.kind == "json" and not rule.keys:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from harness.errors import HarnessError
 from harness.items.load import find_evalset, load_evalset
 from harness.items.probes.generate import probes
 from harness.items.schema import Item
+from harness.protocols.jaster import VARIANTS, Jaster
+from harness.protocols.jaster_suite import is_jaster, open_jaster
 from harness.protocols.short_answer import ShortAnswer
 from harness.protocols.types import Protocol
 
@@ -23,16 +29,34 @@ class Suite:
 
     protocol: Protocol
     items: tuple[Item, ...]
+    note: str = ""
 
 
-def open_suite(name: str, *, limit: int | None = None, seed: int = 0) -> Suite:
+def open_suite(
+    name: str,
+    *,
+    limit: int | None = None,
+    seed: int = 0,
+    shots: int | None = None,
+    datasets: Sequence[str] = (),
+    imported: tuple[Path, str] | None = None,
+) -> Suite:
     """The suite of a name as typed: `probes`, `probes:LEVELS` (`probes:1`, `probes:1-3`), an
-    evalset of this project (`basics`), or a path to an evalset of the user's.
+    evalset of this project (`basics`), a path to an evalset of the user's, or `jaster` (see
+    `jaster_suite.open_jaster`).
 
-    limit  this many items, spread evenly over genres, skills and levels
+    limit  this many items, spread evenly over genres, skills and levels; -1 for all. Jaster: the
+           first ones of each dataset, 100 where it is None
     seed   of generated items; written ones ignore it
+    shots, datasets, imported   for Jaster alone
     Raises HarnessError for an unknown name or a faulty evalset.
     """
+    if limit is not None and limit != -1 and limit < 1:
+        raise HarnessError(f"--limit {limit}: expected at least one item, or -1 for all")
+    if is_jaster(name):
+        opened = open_jaster(name, imported=imported, limit=limit, shots=shots, datasets=datasets)
+        return Suite(opened.protocol, opened.items, opened.note)
+    limit = None if limit == -1 else limit
     head, _, argument = name.partition(":")
     if head == "probes":
         items: Sequence[Item] = probes(
@@ -44,6 +68,23 @@ def open_suite(name: str, *, limit: int | None = None, seed: int = 0) -> Suite:
         items = evalset.items
         protocol = ShortAnswer(evalset.name, choice=True)
     return Suite(protocol, tuple(spread(items, limit)))
+
+
+def protocol_from(definition: Mapping[str, Any]) -> Protocol:
+    """The protocol that a stored definition describes, as this version asks and scores it.
+
+    Raises HarnessError for one that this version does not know.
+    """
+    kinds: dict[str, type[ShortAnswer] | type[Jaster]] = {"short-answer": ShortAnswer}
+    kinds |= {f"jaster/{name}": Jaster for name in VARIANTS}
+    kind = kinds.get(str(definition.get("protocol")))
+    if kind is None:
+        raise HarnessError(
+            f"the store names a protocol {definition.get('protocol')!r} that this version does not "
+            f"know (it knows {', '.join(kinds)}); upgrade harness"
+        )
+    names = {field.name for field in fields(kind)}
+    return msgspec.convert({key: definition[key] for key in definition if key in names}, kind)
 
 
 def _levels(name: str, argument: str) -> tuple[int, ...]:

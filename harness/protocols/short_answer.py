@@ -16,7 +16,7 @@ from typing import Any
 
 from harness.engines.types import Message, Sampling
 from harness.items.schema import Item, content_hash
-from harness.protocols.types import Answer, Ask
+from harness.protocols.types import Answer, Ask, Reading
 from harness.scoring import SCORING_VERSION, Score, score_answer, score_choice
 
 # Room for a byte-level tokenizer's three tokens a character and a few to say that it is over;
@@ -99,6 +99,9 @@ class ShortAnswer:
             Message("user", ask.item.turns[turn]),
         )
         return replace(ask, messages=messages, turn=turn)
+
+    def reading(self, ask: Ask, answer: Answer) -> Reading | None:
+        return None
 
     def scores(self, ask: Ask, answer: Answer) -> tuple[Score, ...]:
         if ask.kind == "choice":

@@ -20,6 +20,8 @@ class Ask:
 
     kind           answer: text is generated; choice: log-likelihoods of the item's labels
     continuations  the labels, for kind choice
+    completion     the prompt as it stands, where a protocol prescribes the very text; then no
+                   template renders `messages`
     """
 
     item: Item
@@ -29,6 +31,7 @@ class Ask:
     turn: int = 0
     kind: AskKind = "answer"
     continuations: tuple[str, ...] = ()
+    completion: str | None = None
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,27 @@ class Answer:
     likelihoods: tuple[tuple[float, int], ...] = ()
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What a protocol takes a raw answer for; stored beside it.
+
+    extracted   the part of the raw text that the protocol reads
+    normalised  that part as its metric compares it
+    lenient     the answer that a careful reader finds, None without one
+    """
+
+    extracted: str
+    normalised: str
+    lenient: str | None
+
+
 class Protocol(TypingProtocol):
     """How items are asked and scored.
 
     id          "suite/name-version"; hash covers everything that can change a score
     requests    the first turns of every item and sample
     follow_up   the next turn, once its own turn before is answered; None after the last
+    reading     what an answer is taken for, where that is worth storing; pure
     scores      what one answer is worth; pure
     definition  what the hash is made of, for the store
     """
@@ -65,5 +83,7 @@ class Protocol(TypingProtocol):
     def requests(self, items: Sequence[Item], samples: int, seed: int) -> Iterator[Ask]: ...
 
     def follow_up(self, ask: Ask, answer: Answer) -> Ask | None: ...
+
+    def reading(self, ask: Ask, answer: Answer) -> Reading | None: ...
 
     def scores(self, ask: Ask, answer: Answer) -> tuple[Score, ...]: ...

@@ -154,6 +154,12 @@ def _caption(board: Board, wide: bool) -> str:
     ]
     if not wide:
         lines.append(f"Genres: {', '.join(board.genres)}.")
+    lines += [
+        f"{one.name}: {', '.join(one.measured.missing)} not run; llm-jp-eval's AVG, which counts "
+        f"them as 0, is {_percent(one.measured.llmjp_average)}."
+        for one in board.standings
+        if one.measured.missing
+    ]
     if any(one.measured.templates for one in board.standings):
         pairs = (f"{one.name} {_pair(one)}" for one in board.standings if one.measured.templates)
         lines.append(f"On templates seen / not seen in training: {', '.join(pairs)}.")

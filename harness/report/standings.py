@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.items.schema import GENRES, PROBE_GENRES
+from harness.items.schema import GENRES, JASTER_ASIDE, JASTER_CATEGORIES, PROBE_GENRES
 from harness.statistics.means import Estimate, cluster_mean, mean_of_means
 from harness.store.queries import EvaluationRow, ItemScore, evaluations, item_scores
 
 # The metric that ranks; the others are shown beside it.
 STRICT = "strict"
-_GENRE_ORDER = (*GENRES, "format")
+_GENRE_ORDER = (*GENRES, "format", *JASTER_CATEGORIES, *JASTER_ASIDE)
+# Shown beside it; the other metrics of a protocol have their own reports.
+_SHOWN = (STRICT, "format", "lenient", "choice", "choice_raw")
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Measured:
     templates  strict score on templates that training may have seen and on those it cannot have
                ("seen", "unseen"); empty for written items
     levels  strict mean by difficulty level
+    missing Jaster categories of the average that were not run; the score is over the others
     """
 
     evaluation: EvaluationRow
@@ -35,6 +38,13 @@ class Measured:
     metrics: dict[str, Estimate]
     templates: dict[str, Estimate]
     levels: dict[int, Estimate]
+    missing: tuple[str, ...] = ()
+
+    @property
+    def llmjp_average(self) -> float:
+        """llm-jp-eval's own AVG: a category that was not run counts as 0."""
+        ran = [one.mean for name, one in self.genres.items() if name in JASTER_CATEGORIES]
+        return sum(ran) / len(JASTER_CATEGORIES)
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,8 @@ class Standing:
             "failed": evaluation.failed,
             "state": evaluation.state,
             "trajectory": [list(point) for point in self.trajectory],
+            "missing": list(self.measured.missing),
+            **({"llmjp_average": self.measured.llmjp_average} if self.measured.missing else {}),
             "evaluation": evaluation.id,
             "fingerprint": evaluation.fingerprint,
             "protocol_hash": evaluation.protocol_hash,
@@ -125,13 +137,17 @@ def measure(path: Path, rows: Sequence[EvaluationRow]) -> list[Measured]:
     scores: dict[str, list[ItemScore]] = defaultdict(list)
     for score in item_scores(path, [row.id for row in rows]):
         scores[score.evaluation].append(score)
-    return [_measured(row, scores[row.id]) for row in rows if scores[row.id]]
+    return [
+        _measured(row, scores[row.id])
+        for row in rows
+        if any(score.metric == STRICT for score in scores[row.id])
+    ]
 
 
 def _measured(row: EvaluationRow, scores: Sequence[ItemScore]) -> Measured:
     metrics = {
-        name: mean_of_means(list(_by_genre([one for one in scores if one.metric == name]).values()))
-        for name in sorted({score.metric for score in scores})
+        name: _total(_by_genre([one for one in scores if one.metric == name]))
+        for name in sorted({score.metric for score in scores}.intersection(_SHOWN))
     }
     strict = [score for score in scores if score.metric == STRICT]
     genres = _by_genre(strict)
@@ -144,19 +160,37 @@ def _measured(row: EvaluationRow, scores: Sequence[ItemScore]) -> Measured:
             by_level[score.level].append(score)
     return Measured(
         row,
-        mean_of_means(list(genres.values())),
+        _total(genres),
         genres,
         metrics,
-        {name: mean_of_means(list(_by_genre(part).values())) for name, part in by_template.items()},
+        {name: _total(_by_genre(part)) for name, part in by_template.items()},
         {level: _estimate(by_level[level]) for level in sorted(by_level)},
+        _missing(genres),
     )
 
 
+def _total(genres: dict[str, Estimate]) -> Estimate:
+    """The unweighted mean over genres; categories that stand aside count only among themselves."""
+    counted = [one for genre, one in genres.items() if genre not in JASTER_ASIDE]
+    return mean_of_means(counted or list(genres.values()))
+
+
+def _missing(genres: dict[str, Estimate]) -> tuple[str, ...]:
+    if not any(category in genres for category in JASTER_CATEGORIES):
+        return ()
+    return tuple(category for category in JASTER_CATEGORIES if category not in genres)
+
+
 def _by_genre(scores: Sequence[ItemScore]) -> dict[str, Estimate]:
-    parts = defaultdict(list)
+    """Means by genre; where a genre has several datasets, the unweighted mean of theirs."""
+    parts: dict[str, dict[str, list[ItemScore]]] = defaultdict(lambda: defaultdict(list))
     for score in scores:
-        parts[score.genre].append(score)
-    return {genre: _estimate(parts[genre]) for genre in _GENRE_ORDER if genre in parts}
+        parts[score.genre][score.dataset].append(score)
+    return {
+        genre: mean_of_means([_estimate(part) for part in parts[genre].values()])
+        for genre in _GENRE_ORDER
+        if genre in parts
+    }
 
 
 def _estimate(scores: Sequence[ItemScore]) -> Estimate:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from harness.items.schema import FormatRule, Item, JsonType
+from harness.scoring.compare import compare
 from harness.scoring.json_object import InvalidObjectError, has_json_type, parse_object
-from harness.scoring.metrics import compare
 from harness.scoring.normalise import is_quoted, trim, unify
 
 # A list sign needs text after it, and a sign that may belong to a number needs a space: the

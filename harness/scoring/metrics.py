@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from harness.items.schema import Item, Metric
 from harness.scoring.json_object import InvalidObjectError, parse_object
-from harness.scoring.normalise import normalise, normalise_lines, unify
+from harness.scoring.normalise import normalise, unify
 
 _PLAIN_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+|/[0-9]+)?")
 _GROUPED = re.compile(r"(-?[0-9]{1,3}(?:,[0-9]{3})+)(\.[0-9]+)?")
@@ -95,48 +93,6 @@ def json_fields(prediction: str, gold: str, lenient: bool = False) -> float:
     return sum(
         key in left and _equal(left[key], value, lenient) for key, value in right.items()
     ) / len(right)
-
-
-def compare(
-    metric: Metric,
-    prediction: str,
-    item: Item,
-    lenient: bool = False,
-    golds: Sequence[str] | None = None,
-) -> float:
-    """The best value of a metric over the item's `answer` and `accept`, 0.0 to 1.0.
-
-    lenient  both sides are normalised first (line by line for set_f1 and for answers of lines,
-             strings only for json), and numbers asked for as such are compared by value
-    golds    texts to compare with instead of the item's own
-    """
-    if golds is None:
-        golds = (item.answer, *item.accept)
-    return max(_compare(metric, prediction, gold, item, lenient) for gold in golds)
-
-
-def _compare(metric: Metric, prediction: str, gold: str, item: Item, lenient: bool) -> float:
-    if metric == "number":
-        return number_match(prediction, gold, lenient)
-    if metric == "json":
-        return json_match(prediction, gold, lenient)
-    if lenient:
-        if (
-            metric == "exact"
-            and item.format.kind in ("integer", "number")
-            and number_match(prediction, gold, lenient=True)
-        ):
-            return 1.0
-        by_line = metric == "set_f1" or item.format.kind == "lines"
-        form = normalise_lines if by_line else normalise
-        prediction, gold = form(prediction), form(gold)
-        if gold and not prediction:
-            return 0.0
-    if metric == "exact":
-        return exact_match(prediction, gold)
-    if metric == "char_f1":
-        return char_f1(prediction, gold)
-    return set_f1(prediction, gold)
 
 
 def _object(text: str) -> dict[str, Any] | None:

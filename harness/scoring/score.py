@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.items.schema import Item
+from harness.scoring.compare import compare
 from harness.scoring.extract import extract
 from harness.scoring.failure import Failure, classify
 from harness.scoring.format import format_fault
-from harness.scoring.metrics import compare
 from harness.scoring.normalise import trim
 
 # Raised whenever any function of this package can score an answer differently: it is part of

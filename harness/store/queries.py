@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
+import msgspec
 import pyarrow as pa
 
 from harness.errors import HarnessError
+from harness.items.schema import Item
 from harness.store.database import connect, require
 from harness.store.write import ingest, pending
 
@@ -68,8 +70,39 @@ class ItemScore:
     level: int | None
     seen: bool | None
     cluster: str
+    dataset: str
     metric: str
     value: float
+
+
+@dataclass(frozen=True)
+class ScorableAnswer:
+    """A stored generation as a protocol needs it to score it again."""
+
+    key: str
+    item_hash: str
+    sample: int
+    turn: int
+    kind: Literal["answer", "choice"]
+    text: str
+    finish_reason: str
+    likelihoods: tuple[tuple[float, int], ...]
+
+
+@dataclass(frozen=True)
+class FormatAnswer:
+    """An answer with its scores; extracted, normalised and lenient where its protocol reads more
+    than the raw text (lenient is None without an answer)."""
+
+    item_hash: str
+    kind: Literal["answer", "choice"]
+    text: str
+    extracted: str | None
+    normalised: str | None
+    lenient: str | None
+    finish_reason: str
+    scores: dict[str, float]
+    failure: str | None
 
 
 @dataclass(frozen=True)
@@ -130,8 +163,11 @@ def answered(path: Path, keys: Sequence[str], protocol_hash: str) -> dict[str, S
     }
 
 
-def counts(path: Path, evaluation: str) -> tuple[int, int, dict[str, int]]:
-    """(done, failed, failures by class) of an evaluation, counted from its rows."""
+def counts(
+    path: Path, evaluation: str, protocol_hash: str | None = None
+) -> tuple[int, int, dict[str, int]]:
+    """(done, failed, failures by class) of an evaluation, counted from its rows; failures under a
+    protocol hash that is not yet the evaluation's own, if given."""
     with connect(path, read_only=True) as connection:
         row = connection.execute(
             "SELECT count(*) FILTER (g.finish_reason <> 'error'), "
@@ -141,10 +177,10 @@ def counts(path: Path, evaluation: str) -> tuple[int, int, dict[str, int]]:
         ).fetchone()
         classes = connection.execute(
             "SELECT s.failure, count(*) FROM requests r "
-            "JOIN evaluations e ON e.id = r.evaluation "
-            "JOIN scores s ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
+            "LEFT JOIN evaluations e ON e.id = r.evaluation "
+            "JOIN scores s ON s.key = r.key AND s.protocol_hash = coalesce(?, e.protocol_hash) "
             "WHERE r.evaluation = ? AND s.failure IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1",
-            [evaluation],
+            [protocol_hash, evaluation],
         ).fetchall()
     done, failed = row if row is not None else (0, 0)
     return int(done), int(failed), {name: int(number) for name, number in classes}
@@ -192,7 +228,7 @@ def item_scores(path: Path, ids: Sequence[str]) -> list[ItemScore]:
     with connect(path, read_only=True) as connection:
         rows = connection.execute(
             "SELECT r.evaluation, r.item_hash, i.genre, i.skill, i.level, i.seen, "
-            "coalesce(i.cluster, i.hash), s.metric, avg(s.value) "
+            "coalesce(i.cluster, i.hash), coalesce(i.dataset, ''), s.metric, avg(s.value) "
             "FROM requests r JOIN evaluations e ON e.id = r.evaluation "
             "JOIN items i ON i.hash = r.item_hash "
             "JOIN scores s ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
@@ -238,6 +274,86 @@ def answers(path: Path, evaluation: str) -> list[AnswerRow]:
             )
         )
     return found
+
+
+def format_answers(path: Path, evaluation: str) -> list[FormatAnswer]:
+    """Every answer and label choice of an evaluation with its scores and what it was taken for."""
+    with connect(path, read_only=True) as connection:
+        rows = connection.execute(
+            "SELECT r.item_hash, r.kind, g.text, any_value(x.extracted), "
+            "any_value(x.normalised), any_value(x.lenient), g.finish_reason, "
+            "map_from_entries(list((s.metric, s.value))), max(s.failure) "
+            "FROM requests r JOIN evaluations e ON e.id = r.evaluation "
+            "JOIN items i ON i.hash = r.item_hash JOIN generations g ON g.key = r.key "
+            "JOIN scores s ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
+            "LEFT JOIN readings x ON x.key = r.key AND x.protocol_hash = e.protocol_hash "
+            "WHERE r.evaluation = ? "
+            "GROUP BY r.key, r.item_hash, r.kind, g.text, g.finish_reason, i.id, r.sample "
+            "ORDER BY i.id, r.kind, r.sample, r.key",
+            [evaluation],
+        ).fetchall()
+    return [FormatAnswer(*row) for row in rows]
+
+
+def protocol_definition(path: Path, protocol_hash: str) -> dict[str, Any]:
+    """What a protocol's hash was made of."""
+    with connect(path, read_only=True) as connection:
+        row = connection.execute(
+            "SELECT definition FROM protocols WHERE hash = ?", [protocol_hash]
+        ).fetchone()
+    if row is None:
+        raise HarnessError(f"{path}: no protocol {protocol_hash[:12]} in this store")
+    definition: dict[str, Any] = json.loads(row[0])
+    return definition
+
+
+def items_of(path: Path, evaluation: str) -> dict[str, Item]:
+    """The items of an evaluation by hash, as they were asked."""
+    with connect(path, read_only=True) as connection:
+        rows = connection.execute(
+            "SELECT hash, definition FROM items WHERE hash IN "
+            "(SELECT item_hash FROM requests WHERE evaluation = ?) ORDER BY id",
+            [evaluation],
+        ).fetchall()
+    return {key: msgspec.json.decode(text, type=Item) for key, text in rows}
+
+
+def stored_answers(path: Path, evaluation: str) -> list[ScorableAnswer]:
+    """Every generation of an evaluation, errors among them."""
+    with connect(path, read_only=True) as connection:
+        rows = connection.execute(
+            "SELECT r.key, r.item_hash, r.sample, r.turn, r.kind, g.text, g.finish_reason, "
+            "g.likelihoods FROM requests r JOIN generations g USING (key) "
+            "WHERE r.evaluation = ? ORDER BY ALL",
+            [evaluation],
+        ).fetchall()
+    return [
+        ScorableAnswer(
+            key, item, sample, turn, kind, text, reason, tuple((p, n) for p, n in json.loads(pairs))
+        )
+        for key, item, sample, turn, kind, text, reason, pairs in rows
+    ]
+
+
+def scores_of(path: Path, evaluation: str) -> dict[tuple[str, str], tuple[float, str | None]]:
+    """(value, failure) by (key, metric) under the evaluation's own protocol."""
+    with connect(path, read_only=True) as connection:
+        rows = connection.execute(
+            "SELECT s.key, s.metric, s.value, s.failure FROM requests r "
+            "JOIN evaluations e ON e.id = r.evaluation "
+            "JOIN scores s ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
+            "WHERE r.evaluation = ?",
+            [evaluation],
+        ).fetchall()
+    return {(key, metric): (value, failure) for key, metric, value, failure in rows}
+
+
+def imported(path: Path, name: str) -> tuple[Path, str] | None:
+    """Directory and content hash of what was imported under a name, or None."""
+    refresh(path)
+    with connect(path, read_only=True) as connection:
+        row = connection.execute("SELECT path, hash FROM imports WHERE name = ?", [name]).fetchone()
+    return None if row is None else (Path(row[0]), row[1])
 
 
 def summary(path: Path) -> dict[str, int]:

@@ -53,6 +53,7 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "seen": _BOOL,
         "cluster": _TEXT,
         "definition": _TEXT,
+        "dataset": _TEXT,
     },
     "evaluations": {
         "id": _TEXT,
@@ -107,6 +108,19 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "value": _REAL,
         "failure": _TEXT,
     },
+    "readings": {
+        "key": _TEXT,
+        "protocol_hash": _TEXT,
+        "extracted": _TEXT,
+        "normalised": _TEXT,
+        "lenient": _TEXT,
+    },
+    "imports": {
+        "name": _TEXT,
+        "path": _TEXT,
+        "hash": _TEXT,
+        "imported_at": _TIME,
+    },
 }
 
 # Tables of which a later batch's row replaces an earlier one with the same key.
@@ -115,7 +129,10 @@ _REPLACED = {
     "protocols": "hash",
     "items": "hash",
     "evaluations": "id",
+    "imports": "name",
 }
+# What is computed from an answer, by (key, protocol_hash); computing it again replaces it.
+_COMPUTED = ("scores", "readings")
 
 Row = Mapping[str, Any]
 Batch = Mapping[str, Sequence[Row]]
@@ -223,8 +240,10 @@ def _ingest_one(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
             )
         if "generations" in present:
             _ingest_generations(connection, present)
-        elif "scores" in present:
-            _replace_scores(connection, present["scores"], "true")
+        else:
+            for table in _COMPUTED:
+                if table in present:
+                    _replace_computed(connection, table, present[table], "true")
         connection.execute("INSERT INTO ingested VALUES (?, now())", [directory.name])
         connection.execute("COMMIT")
     except BaseException:
@@ -234,7 +253,7 @@ def _ingest_one(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
 
 def _ingest_generations(connection: duckdb.DuckDBPyConnection, present: Mapping[str, Path]) -> None:
     """The first answer to a key stays (two processes may have asked at once), except that an
-    answer replaces an error. Scores come with their own answer or not at all."""
+    answer replaces an error. Scores and readings come with their own answer or not at all."""
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE fresh AS SELECT * FROM read_parquet(?) new "
         "WHERE NOT EXISTS (FROM generations old "
@@ -244,20 +263,23 @@ def _ingest_generations(connection: duckdb.DuckDBPyConnection, present: Mapping[
     )
     connection.execute("DELETE FROM generations WHERE key IN (SELECT key FROM fresh)")
     connection.execute(f"INSERT INTO generations SELECT {_columns('generations')} FROM fresh")
-    if "scores" in present:
-        _replace_scores(connection, present["scores"], "new.key IN (SELECT key FROM fresh)")
+    for table in _COMPUTED:
+        if table in present:
+            condition = "new.key IN (SELECT key FROM fresh)"
+            _replace_computed(connection, table, present[table], condition)
     connection.execute("DROP TABLE fresh")
 
 
-def _replace_scores(connection: duckdb.DuckDBPyConnection, file: Path, condition: str) -> None:
+def _replace_computed(
+    connection: duckdb.DuckDBPyConnection, table: str, file: Path, condition: str
+) -> None:
     connection.execute(
-        "DELETE FROM scores WHERE (key, protocol_hash) IN "
+        f"DELETE FROM {table} WHERE (key, protocol_hash) IN "
         f"(SELECT (key, protocol_hash) FROM read_parquet(?) new WHERE {condition})",
         [str(file)],
     )
     connection.execute(
-        f"INSERT INTO scores SELECT {_columns('scores')} FROM read_parquet(?) new "
-        f"WHERE {condition}",
+        f"INSERT INTO {table} SELECT {_columns(table)} FROM read_parquet(?) new WHERE {condition}",
         [str(file)],
     )
 
