@@ -263,10 +263,10 @@ def _read_table(
     for number, row in enumerate(rows, 1):
         place = f"{file}: row {number}"
         fields = {
-            "dataset": row.get("target_dataset") or dataset,
-            "input": row.get("input"),
-            "gold": row.get("true"),
-            "text": row.get("pred"),
+            "dataset": ("target_dataset", row.get("target_dataset") or dataset),
+            "input": ("input", row.get("input")),
+            "gold": ("true", row.get("true")),
+            "text": ("pred", row.get("pred")),
         }
         if (logged := _logged(place, fields, faults)) is not None:
             shots = row.get("num_few_shots")
@@ -287,10 +287,10 @@ def _read_jsonl(
     `metric`."""
     for place, row in _objects(file, faults):
         fields = {
-            "dataset": row.get("dataset") or dataset,
-            "input": row.get("input"),
-            "gold": row.get("gold"),
-            "text": row.get("prediction"),
+            "dataset": ("dataset", row.get("dataset") or dataset),
+            "input": ("input", row.get("input")),
+            "gold": ("gold", row.get("gold")),
+            "text": ("prediction", row.get("prediction")),
         }
         metric = row.get("metric")
         if metric is not None and metric not in METRIC_NAMES:
@@ -332,10 +332,10 @@ def _read_lm_eval(
         doc = row.get("doc")
         question = doc.get("input") or doc.get("question") if isinstance(doc, dict) else None
         fields = {
-            "dataset": task,
-            "input": question if isinstance(question, str) else first,
-            "gold": str(row["target"]) if "target" in row else None,
-            "text": answer,
+            "dataset": ("--dataset", task),
+            "input": ("arguments", question if isinstance(question, str) else first),
+            "gold": ("target", str(row["target"]) if "target" in row else None),
+            "text": ("resps", answer),
         }
         if (logged := _logged(place, fields, faults)) is not None:
             yield replace(logged, prompt=str(first))
@@ -363,13 +363,14 @@ def _objects(file: Path, faults: list[str]) -> Iterator[tuple[str, dict[str, Any
         yield place, row
 
 
-def _logged(place: str, fields: dict[str, Any], faults: list[str]) -> Logged | None:
-    for name, value in fields.items():
+def _logged(place: str, fields: dict[str, tuple[str, Any]], faults: list[str]) -> Logged | None:
+    """fields: (name in the log, value) by field of Logged."""
+    for name, (label, value) in fields.items():
         if not isinstance(value, str) or (name in ("dataset", "input") and not value.strip()):
             what = "is missing" if value is None else f"is {str(value)[:40]!r}"
-            faults.append(f"{place}: `{name}` {what}, expected a text")
+            faults.append(f"{place}: `{label}` {what}, expected a text")
             return None
         if any("\ud800" <= sign <= "\udfff" for sign in value):
-            faults.append(f"{place}: `{name}` holds half of a surrogate pair; write it whole")
+            faults.append(f"{place}: `{label}` holds half of a surrogate pair; write it whole")
             return None
-    return Logged(place, **fields)
+    return Logged(place, **{name: value for name, (_, value) in fields.items()})

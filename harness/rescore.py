@@ -118,8 +118,9 @@ def _row(
         "done": old.done,
         "failed": old.failed,
         "failures": json.dumps(failures),
-        "started_at": old.started_at,
-        "finished_at": datetime.now(UTC) if name != old.id else old.finished_at,
+        # A further evaluation is the later one of the two.
+        "started_at": old.started_at if name == old.id else datetime.now(UTC),
+        "finished_at": old.finished_at if name == old.id else datetime.now(UTC),
     }
 
 
