@@ -128,3 +128,17 @@ def test_items_check_and_probes() -> None:
     assert "209 items" in checked.stdout
     shown = json.loads(harness("items", "probes", "--levels", "1", "--json").stdout)
     assert {row["level"] for row in shown} == {1}
+
+
+def test_progress_in_a_log_is_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rich.console import Console
+
+    from harness.evaluate import Progress
+    from harness.report import progress
+
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+    written = io.StringIO()
+    with progress.progress_bar(Console(file=written, width=100), "jaster") as report:
+        report(Progress(200, 40, 90, 2, prompt_tokens=100, cached_tokens=50))
+    assert "jaster: 92 of 200" in written.getvalue()
+    assert "40 from the store, 50% prefix-cached, 2 failed" in written.getvalue()

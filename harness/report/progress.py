@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,10 +18,16 @@ from rich.progress import Progress as Bar
 
 from harness.evaluate import Progress, Report
 
+LINE_SECONDS = 30.0
+
 
 @contextmanager
 def progress_bar(console: Console, label: str) -> Iterator[Report]:
-    """Yields what `evaluate` reports to; the bar is gone when the block ends."""
+    """Yields what `evaluate` reports to; the bar is gone when the block ends. Where nobody watches
+    a terminal (CI, a log file), a line every half minute stands for the bar."""
+    if not console.is_terminal:
+        yield _lines(console, label)
+        return
     columns = (
         TextColumn(f"  {label}"),
         BarColumn(bar_width=None),
@@ -43,6 +50,23 @@ def progress_bar(console: Console, label: str) -> Iterator[Report]:
             )
 
         yield report
+
+
+def _lines(console: Console, label: str) -> Report:
+    begun = told = time.monotonic()
+
+    def report(progress: Progress) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if now - told < LINE_SECONDS:
+            return
+        told = now
+        answered = progress.done + progress.failed
+        rate = _rate((answered - progress.reused) / (now - begun))
+        note = f", {_note(progress)}" if _note(progress) else ""
+        console.print(f"  {label}: {answered} of {progress.planned}, {rate}{note}", style="dim")
+
+    return report
 
 
 def _rate(speed: float | None) -> str:
