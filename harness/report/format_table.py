@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -11,7 +12,7 @@ from harness.items.schema import JASTER_ASIDE
 from harness.report.formats import FormatGap, FormatReport
 from harness.statistics.means import Estimate
 
-BAR = 24
+WIDE, BAR, SHORT_BAR = 100, 24, 10
 _SHAPES = 3
 _EXAMPLE = 48
 
@@ -25,25 +26,25 @@ def print_format_report(console: Console, report: FormatReport) -> None:
         )
     )
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
+    wide = console.width >= WIDE
+    bar = BAR if wide else SHORT_BAR
     table.add_column("dataset", no_wrap=True, overflow="ellipsis")
-    for heading in ("n", "strict", "lenient", "choice"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("in format", justify="right", no_wrap=True)
-    table.add_column("lost to format", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, width=BAR)
+    for heading in ("n", "strict", "lenient", "choice", "in format", "lost"):
+        table.add_column(heading, justify="right", no_wrap=True, min_width=cell_len(heading))
+    table.add_column("", no_wrap=True, min_width=bar)
     category = None
     for gap in report.gaps:
         if gap.category != category:
             category = gap.category
-            table.add_row(*_category(category, report))
-        table.add_row(*_row(gap))
+            table.add_row(*_category(category, report, bar))
+        table.add_row(*_row(gap, wide, bar))
     if "AVG" in report.categories:
         table.add_section()
-        table.add_row(*_category("AVG", report))
+        table.add_row(*_category("AVG", report, bar))
     console.print(table)
     console.print(
         Text.assemble(
-            "Percent. ",
+            "Percent; lost is lenient − strict. ",
             ("█", "green"),
             " strict  ",
             ("█", "yellow"),
@@ -61,7 +62,7 @@ def print_format_report(console: Console, report: FormatReport) -> None:
     console.print()
 
 
-def _row(gap: FormatGap) -> list[Text | str]:
+def _row(gap: FormatGap, wide: bool, bar: int) -> list[Text | str]:
     scores = gap.scores
     return [
         Text(f"  {gap.dataset}"),
@@ -70,17 +71,17 @@ def _row(gap: FormatGap) -> list[Text | str]:
         _percent(scores.get("lenient")),
         _percent(scores.get("choice")),
         _percent(scores.get("format")),
-        _lost(gap.lost),
-        _bar(*(None if one is None else one.mean for one in map(scores.get, _STACK))),
+        _lost(gap.lost, wide),
+        _bar(bar, *(None if one is None else one.mean for one in map(scores.get, _STACK))),
     ]
 
 
 _STACK = ("strict", "lenient", "choice")
 
 
-def _category(name: str, report: FormatReport) -> list[Text | str]:
+def _category(name: str, report: FormatReport, bar: int) -> list[Text | str]:
     means = report.categories[name]
-    aside = " (outside the average)" if name in JASTER_ASIDE else ""
+    aside = " (aside)" if name in JASTER_ASIDE else ""
     cells = [
         "–" if name not in means else f"{means[name] * 100:.1f}" for name in (*_STACK, "format")
     ]
@@ -92,22 +93,22 @@ def _category(name: str, report: FormatReport) -> list[Text | str]:
         "",
         *(Text(cell, style="bold") for cell in cells),
         Text(lost, style="bold"),
-        _bar(*map(means.get, _STACK)),
+        _bar(bar, *map(means.get, _STACK)),
     ]
 
 
-def _bar(strict: float | None, lenient: float | None, choice: float | None) -> Text:
+def _bar(width: int, strict: float | None, lenient: float | None, choice: float | None) -> Text:
     """Three parts of a whole: strict, what lenient adds, what choice adds to that."""
     if strict is None:
         return Text("")
     lenient = max(strict, lenient or 0.0)
     known = max(lenient, choice or 0.0)
-    ends = [round(share * BAR) for share in (strict, lenient, known)]
+    ends = [round(share * width) for share in (strict, lenient, known)]
     return Text.assemble(
         ("█" * ends[0], "green"),
         ("█" * (ends[1] - ends[0]), "yellow"),
         ("█" * (ends[2] - ends[1]), "cyan"),
-        ("·" * (BAR - ends[2]), "dim"),
+        ("·" * (width - ends[2]), "dim"),
     )
 
 
@@ -147,9 +148,9 @@ def _short(text: str) -> str:
     return plain if len(plain) <= _EXAMPLE else plain[: _EXAMPLE - 1] + "…"
 
 
-def _lost(estimate: Estimate | None) -> str:
-    if estimate is None:
-        return "–"
+def _lost(estimate: Estimate | None, wide: bool) -> str:
+    if estimate is None or not wide:
+        return _percent(estimate)
     return f"{estimate.mean * 100:.1f} ({estimate.low * 100:.1f}–{estimate.high * 100:.1f})"
 
 

@@ -182,22 +182,31 @@ def _shapes(broken: Sequence[FormatAnswer], items: Mapping[str, Item]) -> tuple[
 
 
 def _categories(gaps: Sequence[FormatGap]) -> dict[str, dict[str, float]]:
-    """Unweighted means over each category's datasets, and AVG over the categories that count."""
+    """Unweighted means over each category's datasets, and AVG over the categories that count.
+
+    A metric that some of the scored datasets lack has no mean: `choice` over half of them would
+    stand beside `strict` over all.
+    """
     parts: dict[str, list[FormatGap]] = defaultdict(list)
     for gap in gaps:
         parts[gap.category].append(gap)
-    means: dict[str, dict[str, float]] = {}
+    means = {}
     for category, members in parts.items():
+        scored = [one.scores for one in members if "strict" in one.scores] or [
+            one.scores for one in members
+        ]
         means[category] = {
-            name: mean_of_means(estimates).mean
+            name: mean_of_means([scores[name] for scores in scored]).mean
             for name in SPLIT
-            if (estimates := [one.scores[name] for one in members if name in one.scores])
+            if all(name in scores for scores in scored)
         }
-    counted = [row for category, row in means.items() if category not in JASTER_ASIDE]
+    counted = [
+        row for category, row in means.items() if category not in JASTER_ASIDE and "strict" in row
+    ]
     average = {
-        name: sum(values) / len(values)
+        name: sum(row[name] for row in counted) / len(counted)
         for name in SPLIT
-        if (values := [row[name] for row in counted if name in row])
+        if counted and all(name in row for row in counted)
     }
     return {**means, "AVG": average} if average else means
 
