@@ -22,9 +22,12 @@ GENRES = (
 # Probes measure obedience to an output format as a genre of its own.
 PROBE_GENRES = ("math", "reasoning", "extraction", "format")
 
-FormatKind = Literal["choice", "integer", "number", "span", "json", "lines", "pattern"]
-Metric = Literal["exact", "number", "char_f1", "set_f1", "json"]
-METRICS: tuple[Metric, ...] = ("exact", "number", "char_f1", "set_f1", "json")
+# Items whose answer is free but for verifiable constraints.
+INSTRUCTION_GENRE = "instruction"
+
+FormatKind = Literal["choice", "integer", "number", "span", "json", "lines", "pattern", "free"]
+Metric = Literal["exact", "number", "char_f1", "set_f1", "json", "constraints"]
+METRICS: tuple[Metric, ...] = ("exact", "number", "char_f1", "set_f1", "json", "constraints")
 
 JsonType = Literal["string", "integer", "number", "boolean", "strings", "integers"]
 
@@ -42,6 +45,7 @@ class FormatRule:
       json     one JSON object with exactly the keys of `keys`, each of the type named there
       lines    `count` lines (any positive number when None), one entry each, no bullets
       pattern  the whole answer matches the regular expression `pattern`
+      free     any text; the item's constraints say what is asked of it
     """
 
     kind: FormatKind
@@ -54,11 +58,23 @@ class FormatRule:
 
 
 @dataclass(frozen=True)
+class Constraint:
+    """One thing that an answer must keep to and a rule can verify.
+
+    id      a name in `scoring.constraints.RULES`, e.g. "ja:letters:no_katakana"
+    kwargs  what the rule wants to know, e.g. {"relation": "以下", "num_letters": 100}
+    """
+
+    id: str
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Item:
     """One evaluation question.
 
     id         unique within its set
-    genre      one of GENRES, or "format" for probes
+    genre      one of GENRES, "format" for probes, or "instruction" for items of constraints
     turns      user messages, asked in order; all present items have one or two
     answer     the gold answer exactly as a perfect model would print it (for `json` the object's
                text, for `lines` the entries joined by newlines)
@@ -70,6 +86,8 @@ class Item:
     template   surface template, for items that were generated
     seen       whether that template may also occur in training data; None for written items
     cluster    items of equal cluster share a passage or template and are not independent
+    constraints  what the answer must keep to, all of it; such an item has no gold answer: its
+               `answer` is empty, its format free, its metric "constraints"
     """
 
     id: str
@@ -84,19 +102,22 @@ class Item:
     template: str | None = None
     seen: bool | None = None
     cluster: str | None = None
+    constraints: tuple[Constraint, ...] = ()
 
     @cached_property
     def hash(self) -> str:
         """SHA-256 (hex) of everything that is asked or scored; the id and labels are not."""
-        return content_hash(
-            {
-                "turns": self.turns,
-                "answer": self.answer,
-                "accept": self.accept,
-                "format": self.format,
-                "metric": self.metric,
-            }
-        )
+        content: dict[str, Any] = {
+            "turns": self.turns,
+            "answer": self.answer,
+            "accept": self.accept,
+            "format": self.format,
+            "metric": self.metric,
+        }
+        # Only where there are any, so that no other item's hash has ever changed.
+        if self.constraints:
+            content["constraints"] = self.constraints
+        return content_hash(content)
 
 
 def content_hash(value: Any) -> str:
@@ -122,10 +143,21 @@ def check_item(item: Item) -> str | None:
     rule = item.format
     if not item.id.strip():
         return "`id` is empty, expected a unique name"
-    if item.genre not in GENRES and item.genre not in PROBE_GENRES:
-        return f"`genre` is {item.genre!r}, expected one of {', '.join(GENRES)} or format"
+    if item.genre not in (*GENRES, *PROBE_GENRES, INSTRUCTION_GENRE):
+        return (
+            f"`genre` is {item.genre!r}, expected one of {', '.join(GENRES)}, format or "
+            f"{INSTRUCTION_GENRE}"
+        )
     if not item.turns or any(not turn.strip() for turn in item.turns):
         return "`turns` holds no text, expected one or more user messages"
+    constrained = bool(item.constraints)
+    if constrained != (rule.kind == "free") or constrained != (item.metric == "constraints"):
+        return (
+            "`constraints`, `format.kind` free and `metric` constraints go together, expected "
+            "all three or none"
+        )
+    if constrained:
+        return _constrained_fault(item)
     if not item.answer.strip():
         return "`answer` is empty, expected the gold answer as a perfect model prints it"
     if item.level is not None and not 1 <= item.level <= 5:
@@ -141,4 +173,13 @@ def check_item(item: Item) -> str | None:
             re.compile(rule.pattern)
         except (re.error, OverflowError, RecursionError) as error:
             return f"`format.pattern` is not a regular expression: {error}"
+    return None
+
+
+def _constrained_fault(item: Item) -> str | None:
+    """Whether a rule knows the constraints is `scoring.constraints.constraint_fault`'s question."""
+    if item.answer or item.accept:
+        return "`answer` or `accept` is filled, expected no gold beside `constraints`"
+    if len(item.turns) != 1:
+        return f"{len(item.turns)} `turns`, expected one user message beside `constraints`"
     return None

@@ -6,13 +6,17 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.items.load import find_evalset, load_evalset
+from harness.items.m_ifeval import load_m_ifeval
 from harness.items.probes.generate import probes
 from harness.items.schema import Item
+from harness.protocols.instruction_following import InstructionFollowing
 from harness.protocols.short_answer import ShortAnswer
 from harness.protocols.types import Protocol
+from harness.scoring.constraints import RULES, has_tokenizer
 
 PROBES_PER_LEVEL = 4
 
@@ -27,7 +31,8 @@ class Suite:
 
 def open_suite(name: str, *, limit: int | None = None, seed: int = 0) -> Suite:
     """The suite of a name as typed: `probes`, `probes:LEVELS` (`probes:1`, `probes:1-3`), an
-    evalset of this project (`basics`), or a path to an evalset of the user's.
+    evalset of this project (`basics`, `if-ja`), `if-ja:PATH` (a file of M-IFEval's), or a path to
+    an evalset of the user's.
 
     limit  this many items, spread evenly over genres, skills and levels
     seed   of generated items; written ones ignore it
@@ -39,11 +44,33 @@ def open_suite(name: str, *, limit: int | None = None, seed: int = 0) -> Suite:
             levels=_levels(name, argument), per_level=PROBES_PER_LEVEL, seed=seed
         )
         protocol: Protocol = ShortAnswer("probes")
+    elif head == "if-ja" and argument:
+        items = load_m_ifeval(Path(argument))
+        protocol = _instruction_following(name, head, items)
     else:
         evalset = load_evalset(find_evalset(name))
         items = evalset.items
-        protocol = ShortAnswer(evalset.name, choice=True)
+        if any(item.constraints for item in items):
+            protocol = _instruction_following(name, evalset.name, items)
+        else:
+            protocol = ShortAnswer(evalset.name, choice=True)
     return Suite(protocol, tuple(spread(items, limit)))
+
+
+def _instruction_following(name: str, suite: str, items: Sequence[Item]) -> InstructionFollowing:
+    plain = [item.id for item in items if not item.constraints]
+    if plain:
+        raise HarnessError(
+            f"--suite {name}: {len(plain)} of {len(items)} items have no `constraints` (the first "
+            f"is {plain[0]}); keep items with and without in evalsets of their own"
+        )
+    by_word = [one.id for item in items for one in item.constraints if RULES[one.id].tokenizer]
+    if by_word and not has_tokenizer():
+        raise HarnessError(
+            f"--suite {name}: {by_word[0]} needs M-IFEval's tokenizer, which is not installed; "
+            "install it with: pip install 'harness[m-ifeval]'"
+        )
+    return InstructionFollowing(suite)
 
 
 def _levels(name: str, argument: str) -> tuple[int, ...]:

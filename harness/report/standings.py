@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.items.schema import GENRES, PROBE_GENRES
+from harness.items.schema import GENRES, INSTRUCTION_GENRE, PROBE_GENRES
 from harness.statistics.means import Estimate, cluster_mean, mean_of_means
 from harness.store.queries import EvaluationRow, ItemScore, evaluations, item_scores
 
 # The metric that ranks; the others are shown beside it.
 STRICT = "strict"
-_GENRE_ORDER = (*GENRES, "format")
+_GENRE_ORDER = (*GENRES, "format", INSTRUCTION_GENRE)
 
 
 @dataclass(frozen=True)

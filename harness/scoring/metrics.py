@@ -109,7 +109,11 @@ def compare(
     lenient  both sides are normalised first (line by line for set_f1 and for answers of lines,
              strings only for json), and numbers asked for as such are compared by value
     golds    texts to compare with instead of the item's own
+
+    Raises ValueError for the metric constraints, which `scoring.constraints.verdicts` gives.
     """
+    if metric == "constraints":
+        raise ValueError(f"item {item.id}: constraints have no gold to compare with")
     if golds is None:
         golds = (item.answer, *item.accept)
     return max(_compare(metric, prediction, gold, item, lenient) for gold in golds)
