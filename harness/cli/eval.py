@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     default="probes,basics",
     show_default=True,
     metavar="A,B",
-    help="probes, probes:LEVELS, basics, or a path to an evalset.",
+    help="probes, probes:LEVELS, basics, if-ja, if-ja:PATH, or a path to an evalset.",
 )
 @click.option("--limit", type=click.IntRange(min=1), help="Items per suite, spread over genres.")
 @click.option(

@@ -10,6 +10,7 @@ from harness.items.schema import INSTRUCTION_GENRE, Constraint, FormatRule, Item
 from harness.scoring.constraints import constraint_fault
 
 FIELDS = ("key", "prompt", "instruction_id_list", "kwargs")
+_PREFIX = "m-ifeval/"
 
 
 def load_m_ifeval(path: Path) -> tuple[Item, ...]:
@@ -29,7 +30,10 @@ def load_m_ifeval(path: Path) -> tuple[Item, ...]:
     for number, line in numbered_lines(path):
         try:
             item = _item(json_object(decode(line, number)))
-            for known, what in ((item.id, f"key {item.id[10:]}"), (item.hash, "this prompt")):
+            for known, what in (
+                (item.id, f"key {item.id.removeprefix(_PREFIX)}"),
+                (item.hash, "this prompt"),
+            ):
                 if known in seen:
                     raise LineError(f"{what} was on line {seen[known]} already; remove one of them")
         except LineError as fault:
@@ -65,7 +69,7 @@ def _item(raw: dict[str, Any]) -> Item:
         )
     constraints = tuple(_constraint(name, given) for name, given in zip(names, kwargs, strict=True))
     item = Item(
-        id=f"m-ifeval/{key}",
+        id=f"{_PREFIX}{key}",
         genre=INSTRUCTION_GENRE,
         turns=(prompt,),
         answer="",

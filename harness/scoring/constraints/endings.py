@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from harness.scoring.constraints.lengths import sentences
+from harness.scoring.constraints.lengths import ENDS, sentences
 
 _QUOTATION = re.compile("「.*?」|『.*?』")
 _STOPS = re.compile("[。！？]")
@@ -20,6 +20,7 @@ _NOUN = re.compile(
 _POLITE = re.compile(
     "(?:です|ます|でした|ました|ません|でしょう|ましょう|ください|下さい|ませ)(?:か|ね|よ|よね)?$"
 )
+_BRACKETS = "」』)）\"'* "
 _CLOSING = " \t　。.！？!?…」』)）\"'*"
 
 
@@ -55,14 +56,17 @@ def end_checker(text: str, end_phrase: str) -> bool:
 def sentence_unified_end(text: str, ending: str) -> bool:
     """Every sentence outside quotations ends with the same words; 。！？ end a sentence, a line
     end does not."""
-    return all(one.endswith(ending) for one in _STOPS.split(_QUOTATION.sub("", text)) if one)
+    parts = _STOPS.split(_QUOTATION.sub("", text))
+    return all(one.endswith(ending) for one in parts if one.strip())
 
 
 def polite_endings(text: str) -> bool:
-    """Every sentence ends politely (です, ます and their forms); a quotation counts by what
-    follows it."""
-    found = [one.rstrip(_CLOSING) for one in sentences(_QUOTATION.sub("", text))]
-    return all(_POLITE.search(one) for one in found if one)
+    """Every sentence ends politely (です, ます and their forms). Quotations are left out, and so
+    are lines without a full stop, such as headings, unless the answer has no full stop at all."""
+    found = sentences(_QUOTATION.sub("", text))
+    stopped = [one for one in found if one.rstrip(_BRACKETS)[-1:] in tuple(ENDS)]
+    plain = [one.rstrip(_CLOSING) for one in stopped or found]
+    return any(plain) and all(_POLITE.search(one) for one in plain if one)
 
 
 def nominal_ending(text: str, count: int) -> bool:

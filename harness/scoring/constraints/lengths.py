@@ -6,7 +6,7 @@ import re
 
 from harness.scoring.constraints.relation import Relation, holds
 
-_ENDS = "。！？!?｡"
+ENDS = "。！？!?｡"
 # Full stops inside a quotation or inside parentheses do not end the sentence around them.
 _ENCLOSED = re.compile(r"「[^「」]*」|[(（][^()（）]*[)）]")
 _PARAGRAPH_RULE = "***"
@@ -21,7 +21,7 @@ def sentences(text: str) -> list[str]:
         start = 0
         blanked = _ENCLOSED.sub(lambda part: "・" * len(part[0]), line)
         for position, character in enumerate(blanked):
-            if character in _ENDS:
+            if character in ENDS:
                 found.append(line[start : position + 1])
                 start = position + 1
         found.append(line[start:])
