@@ -67,7 +67,8 @@ LANGUAGES = tuple(
         )
     )
 )
-_JAPANESE_SCRIPTS = ("HIRAGANA", "KATAKANA", "CJK")
+# IDEOGRAPHIC: 々; KATAKANA-HIRAGANA: ー.
+_JAPANESE_SCRIPTS = ("HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "CJK", "IDEOGRAPHIC")
 _VOCABULARY = {
     script: {language: frozenset(words.split()) for language, words in by_language.items()}
     for script, by_language in _SMALL_WORDS.items()
