@@ -352,6 +352,8 @@ def test_every_example_of_the_guide_is_an_item(tmp_path: Path) -> None:
         "json",
         "lines",
         "pattern",
+        "free",
     }
-    assert {item.metric for item in items} >= {"exact", "number", "json", "set_f1"}
-    assert all(obeys(item, answer) for item in items for answer in (item.answer, *item.accept))
+    assert {item.metric for item in items} >= {"exact", "number", "json", "set_f1", "constraints"}
+    golds = [(item, answer) for item in items for answer in (item.answer, *item.accept)]
+    assert all(obeys(item, answer) for item, answer in golds if not item.constraints)

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError
+from harness.items.jsonl import MAX_FAULTS
 from harness.items.load import (
-    MAX_FAULTS,
     EvalSet,
     find_evalset,
     list_evalsets,

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     default="probes,basics",
     show_default=True,
     metavar="A,B",
-    help="probes, probes:LEVELS, basics, jaster, jaster-ja, or a path to an evalset; "
-    "jaster@nejumi-v4 and jaster:DIR choose another protocol and directory.",
+    help="probes, probes:LEVELS, basics, jaster, jaster-ja, if-ja, or a path to an evalset; "
+    "jaster@nejumi-v4, jaster:DIR and if-ja:FILE choose another protocol and the user's files.",
 )
 @click.option(
     "--limit",

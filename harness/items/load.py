@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,19 @@ from typing import Any
 import msgspec
 
 from harness.errors import HarnessError
-from harness.items.schema import FormatRule, Item, check_item, content_hash
+from harness.items.jsonl import (
+    LineError,
+    decode,
+    json_object,
+    lower_first,
+    numbered_lines,
+    raise_faults,
+    read_bytes,
+)
+from harness.items.schema import Constraint, FormatRule, Item, check_item, content_hash
+from harness.scoring.constraints import constraint_fault
 
-MAX_FAULTS = 20
 HEADER = ("name", "version", "licence", "made-by", "reviewed")
-_BOM = b"\xef\xbb\xbf"
 _PACKAGE = Path(__file__).resolve().parents[1]
 # The wheel carries the sets inside the package; a checkout has them beside it.
 _HOMES = (_PACKAGE / "_evalsets", _PACKAGE.parent / "evalsets")
@@ -130,7 +137,7 @@ def _load(paths: Sequence[Path]) -> tuple[Item, ...]:
     places: dict[str, str] = {}  # id or content hash → path:line of its first item
     for path in paths:
         empty = True
-        for number, line in _lines(path):
+        for number, line in numbered_lines(path):
             empty = False
             place = f"{path}:{number}"
             try:
@@ -140,113 +147,54 @@ def _load(paths: Sequence[Path]) -> tuple[Item, ...]:
                     (item.hash, "duplicate content", "expected each question once; remove one"),
                 ):
                     if key in places:
-                        raise _LineError(f"{what}, first seen at {places[key]}; {fix}")
-            except _LineError as fault:
+                        raise LineError(f"{what}, first seen at {places[key]}; {fix}")
+            except LineError as fault:
                 faults.append(f"{place}: {fault}")
                 continue
             places[f"id {item.id}"] = places[item.hash] = place
             items.append(item)
         if empty:
             faults.append(f"{path}:1: the file holds no item, expected one JSON object a line")
-    if faults:
-        shown = faults[:MAX_FAULTS]
-        if len(faults) > MAX_FAULTS:
-            shown.append(f"... and {len(faults) - MAX_FAULTS} more faults")
-        raise HarnessError("\n".join(shown))
+    raise_faults(faults)
     return tuple(items)
 
 
-class _LineError(Exception):
-    """What is wrong with one line; becomes a line of the HarnessError."""
-
-
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Line number (from 1) and bytes of each line that is not blank. Splits at LF alone: JSON
-    strings may hold U+2028 and its like."""
-    for number, line in enumerate(_bytes(path).split(b"\n"), start=1):
-        if line.strip():
-            yield number, line
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise HarnessError(f"{path}: no such file; check the path") from None
-    except IsADirectoryError:
-        raise HarnessError(f"{path}: is a directory, expected a file") from None
-    except (OSError, ValueError) as error:
-        raise HarnessError(f"{path}: cannot be read ({error}); check the path") from None
-
-
 def _item(line: bytes, number: int) -> Item:
-    raw = _json_object(_text(line, number))
+    raw = json_object(decode(line, number))
     _check_fields(raw, Item, "")
     if isinstance(raw.get("format"), dict):
         _check_fields(raw["format"], FormatRule, "format.")
+    for position, constraint in enumerate(_list(raw.get("constraints"))):
+        if isinstance(constraint, dict):
+            _check_fields(constraint, Constraint, f"constraints[{position}].")
     try:
         # The text was read by `json` above, for the column of a fault and for repeated keys,
         # which a direct msgspec decode does not tell; the types are msgspec's to check.
         item = msgspec.convert(raw, Item, strict=True)
     except msgspec.ValidationError as error:
-        raise _LineError(f"wrong value: {_lower_first(str(error))} (`$` is the item)") from None
+        raise LineError(f"wrong value: {lower_first(str(error))} (`$` is the item)") from None
     if (fault := check_item(item)) is not None:
-        raise _LineError(fault)
+        raise LineError(fault)
+    for position, one in enumerate(item.constraints):
+        if (fault := constraint_fault(one.id, one.kwargs)) is not None:
+            raise LineError(f"`constraints[{position}]`: {fault}")
     return item
 
 
-def _text(line: bytes, number: int) -> str:
-    if number == 1 and line.startswith(_BOM):
-        raise _LineError(
-            "the file starts with a byte order mark, expected plain UTF-8; "
-            "save it as UTF-8 without BOM"
-        )
-    try:
-        return line.decode()
-    except UnicodeDecodeError as error:
-        raise _LineError(
-            f"byte {error.start + 1} of the line is not UTF-8, expected UTF-8 text; "
-            "convert the file, e.g. from Shift_JIS with `iconv -f CP932 -t UTF-8`"
-        ) from None
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
-def _json_object(text: str) -> dict[str, Any]:
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        result: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in result:
-                raise _LineError(f"field {key!r} occurs twice, expected it once")
-            result[key] = value
-        return result
-
-    try:
-        raw = json.loads(text, object_pairs_hook=once)
-        content_hash(raw)  # cannot encode half of a surrogate pair, written as an escape
-    except json.JSONDecodeError as error:
-        raise _LineError(
-            f"broken JSON at column {error.colno}: {_lower_first(error.msg)}; "
-            "expected one complete JSON object on the line"
-        ) from None
-    except UnicodeEncodeError:
-        raise _LineError(
-            "a string holds half of a surrogate pair, expected whole characters; "
-            "write the character itself instead of its \\u escape"
-        ) from None
-    except (ValueError, RecursionError) as error:  # endless digits, endless nesting
-        raise _LineError(f"unreadable JSON: {error}; expected one item") from None
-    if not isinstance(raw, dict):
-        raise _LineError(f"a JSON {type(raw).__name__} is no item, expected a JSON object")
-    return raw
-
-
-def _check_fields(raw: Mapping[str, Any], kind: type[Item] | type[FormatRule], at: str) -> None:
+def _check_fields(
+    raw: Mapping[str, Any], kind: type[Item] | type[FormatRule] | type[Constraint], at: str
+) -> None:
     """msgspec ignores unknown keys of a dataclass; a misspelt `acept` must not pass."""
     known = [field.name for field in fields(kind)]
     for key in raw:
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
             hint = f"did you mean `{at}{close[0]}`?" if close else f"known: {', '.join(known)}"
-            raise _LineError(f"unknown field {at + key!r}, expected only an item's fields; {hint}")
+            raise LineError(f"unknown field {at + key!r}, expected only an item's fields; {hint}")
     needed = [
         field.name
         for field in fields(kind)
@@ -255,11 +203,7 @@ def _check_fields(raw: Mapping[str, Any], kind: type[Item] | type[FormatRule], a
     missing = [f"`{at}{name}`" for name in needed if name not in raw]
     if missing:
         expected = ", ".join(f"`{at}{name}`" for name in needed)
-        raise _LineError(f"missing {', '.join(missing)}, expected at least {expected}")
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]
+        raise LineError(f"missing {', '.join(missing)}, expected at least {expected}")
 
 
 def _read_card(path: Path) -> str:
@@ -268,7 +212,7 @@ def _read_card(path: Path) -> str:
             f"{path}: missing, expected a card that starts with a header between two `---` "
             f"lines, with {', '.join(HEADER)}"
         )
-    data = _bytes(path)
+    data = read_bytes(path)
     try:
         return data.decode()
     except UnicodeDecodeError as error:

@@ -27,9 +27,21 @@ PROBE_GENRES = ("math", "reasoning", "extraction", "format")
 JASTER_CATEGORIES = ("NLI", "QA", "RC", "MC", "HE", "EL", "FA", "MR", "MT")
 JASTER_ASIDE = ("STS", "CL", "other", "dev")
 
-FormatKind = Literal["choice", "integer", "number", "span", "json", "lines", "pattern"]
+# Items whose answer is free but for verifiable constraints.
+INSTRUCTION_GENRE = "instruction"
+
+FormatKind = Literal["choice", "integer", "number", "span", "json", "lines", "pattern", "free"]
 Metric = Literal[
-    "exact", "number", "char_f1", "set_f1", "json", "char_f1_llmjp", "float", "pearson", "comet"
+    "exact",
+    "number",
+    "char_f1",
+    "set_f1",
+    "json",
+    "constraints",
+    "char_f1_llmjp",
+    "float",
+    "pearson",
+    "comet",
 ]
 METRICS: tuple[Metric, ...] = get_args(Metric)
 # Of these an item has no score by itself that a rule could decide: pearson correlates all answers
@@ -52,6 +64,7 @@ class FormatRule:
       json     one JSON object with exactly the keys of `keys`, each of the type named there
       lines    `count` lines (any positive number when None), one entry each, no bullets
       pattern  the whole answer matches the regular expression `pattern`
+      free     any text; the item's constraints say what is asked of it
     """
 
     kind: FormatKind
@@ -64,11 +77,24 @@ class FormatRule:
 
 
 @dataclass(frozen=True)
+class Constraint:
+    """One thing that an answer must keep to and a rule can verify.
+
+    id      a name in `scoring.constraints.RULES`, e.g. "ja:letters:no_katakana"
+    kwargs  what the rule wants to know, e.g. {"relation": "以下", "num_letters": 100}
+    """
+
+    id: str
+    kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Item:
     """One evaluation question.
 
     id         unique within its set
-    genre      one of GENRES, "format" for probes, or a Jaster category
+    genre      one of GENRES, "format" for probes, "instruction" for items of constraints, or a
+               Jaster category
     turns      user messages, asked in order; all present items have one or two
     answer     the gold answer exactly as a perfect model would print it (for `json` the object's
                text, for `lines` the entries joined by newlines)
@@ -87,6 +113,8 @@ class Item:
                puts them around `turns`
     copy       0, or which repetition this is of a question that its dataset asks more than once
                (a benchmark that repeats a question counts it each time)
+    constraints  what the answer must keep to, all of it; such an item has no gold answer: its
+               `answer` is empty, its format free, its metric "constraints"
     """
 
     id: str
@@ -106,6 +134,7 @@ class Item:
     shots: tuple[tuple[str, str], ...] = ()
     max_tokens: int | None = None
     copy: int = 0
+    constraints: tuple[Constraint, ...] = ()
 
     @cached_property
     def hash(self) -> str:
@@ -115,6 +144,7 @@ class Item:
             "shots": self.shots,
             "max_tokens": self.max_tokens,
             "copy": self.copy,
+            "constraints": self.constraints,
         }
         return content_hash(
             {
@@ -152,10 +182,22 @@ def check_item(item: Item) -> str | None:
     rule = item.format
     if not item.id.strip():
         return "`id` is empty, expected a unique name"
-    if item.genre not in (*GENRES, *PROBE_GENRES, *JASTER_CATEGORIES, *JASTER_ASIDE):
-        return f"`genre` is {item.genre!r}, expected one of {', '.join(GENRES)} or format"
+    known = (*GENRES, *PROBE_GENRES, INSTRUCTION_GENRE, *JASTER_CATEGORIES, *JASTER_ASIDE)
+    if item.genre not in known:
+        return (
+            f"`genre` is {item.genre!r}, expected one of {', '.join(GENRES)}, format or "
+            f"{INSTRUCTION_GENRE}"
+        )
     if not item.turns or any(not turn.strip() for turn in item.turns):
         return "`turns` holds no text, expected one or more user messages"
+    constrained = bool(item.constraints)
+    if constrained != (rule.kind == "free") or constrained != (item.metric == "constraints"):
+        return (
+            "`constraints`, `format.kind` free and `metric` constraints go together, expected "
+            "all three or none"
+        )
+    if constrained:
+        return _constrained_fault(item)
     if not item.answer.strip():
         return "`answer` is empty, expected the gold answer as a perfect model prints it"
     if item.level is not None and not 1 <= item.level <= 5:
@@ -176,4 +218,13 @@ def check_format(rule: FormatRule) -> str | None:
             re.compile(rule.pattern)
         except (re.error, OverflowError, RecursionError) as error:
             return f"`format.pattern` is not a regular expression: {error}"
+    return None
+
+
+def _constrained_fault(item: Item) -> str | None:
+    """Whether a rule knows the constraints is `scoring.constraints.constraint_fault`'s question."""
+    if item.answer or item.accept:
+        return "`answer` or `accept` is filled, expected no gold beside `constraints`"
+    if len(item.turns) != 1:
+        return f"{len(item.turns)} `turns`, expected one user message beside `constraints`"
     return None

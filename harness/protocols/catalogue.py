@@ -13,12 +13,15 @@ import msgspec
 
 from harness.errors import HarnessError
 from harness.items.load import find_evalset, load_evalset
+from harness.items.m_ifeval import load_m_ifeval
 from harness.items.probes.generate import probes
 from harness.items.schema import Item
+from harness.protocols.instruction_following import InstructionFollowing
 from harness.protocols.jaster import VARIANTS, Jaster
 from harness.protocols.jaster_suite import is_jaster, open_jaster
 from harness.protocols.short_answer import ShortAnswer
 from harness.protocols.types import Protocol
+from harness.scoring.constraints import RULES, has_tokenizer
 
 PROBES_PER_LEVEL = 4
 
@@ -42,8 +45,8 @@ def open_suite(
     imported: tuple[Path, str] | None = None,
 ) -> Suite:
     """The suite of a name as typed: `probes`, `probes:LEVELS` (`probes:1`, `probes:1-3`), an
-    evalset of this project (`basics`), a path to an evalset of the user's, or `jaster` (see
-    `jaster_suite.open_jaster`).
+    evalset of this project (`basics`, `if-ja`), `if-ja:PATH` (a file of M-IFEval's), a path to an
+    evalset of the user's, or `jaster` (see `jaster_suite.open_jaster`).
 
     limit  this many items, spread evenly over genres, skills and levels; -1 for all. Jaster: the
            first ones of each dataset, 100 where it is None
@@ -63,10 +66,16 @@ def open_suite(
             levels=_levels(name, argument), per_level=PROBES_PER_LEVEL, seed=seed
         )
         protocol: Protocol = ShortAnswer("probes")
+    elif head == "if-ja" and argument:
+        items = load_m_ifeval(Path(argument))
+        protocol = _instruction_following(name, head, items)
     else:
         evalset = load_evalset(find_evalset(name))
         items = evalset.items
-        protocol = ShortAnswer(evalset.name, choice=True)
+        if any(item.constraints for item in items):
+            protocol = _instruction_following(name, evalset.name, items)
+        else:
+            protocol = ShortAnswer(evalset.name, choice=True)
     return Suite(protocol, tuple(spread(items, limit)))
 
 
@@ -75,7 +84,10 @@ def protocol_from(definition: Mapping[str, Any]) -> Protocol:
 
     Raises HarnessError for one that this version does not know.
     """
-    kinds: dict[str, type[ShortAnswer] | type[Jaster]] = {"short-answer": ShortAnswer}
+    kinds: dict[str, type[ShortAnswer] | type[InstructionFollowing] | type[Jaster]] = {
+        "short-answer": ShortAnswer,
+        "instruction-following": InstructionFollowing,
+    }
     kinds |= {f"jaster/{name}": Jaster for name in VARIANTS}
     kind = kinds.get(str(definition.get("protocol")))
     if kind is None:
@@ -85,6 +97,22 @@ def protocol_from(definition: Mapping[str, Any]) -> Protocol:
         )
     names = {field.name for field in fields(kind)}
     return msgspec.convert({key: definition[key] for key in definition if key in names}, kind)
+
+
+def _instruction_following(name: str, suite: str, items: Sequence[Item]) -> InstructionFollowing:
+    plain = [item.id for item in items if not item.constraints]
+    if plain:
+        raise HarnessError(
+            f"--suite {name}: {len(plain)} of {len(items)} items have no `constraints` (the first "
+            f"is {plain[0]}); keep items with and without in evalsets of their own"
+        )
+    by_word = [one.id for item in items for one in item.constraints if RULES[one.id].tokenizer]
+    if by_word and not has_tokenizer():
+        raise HarnessError(
+            f"--suite {name}: {by_word[0]} needs M-IFEval's tokenizer, which is not installed; "
+            "install it with: pip install 'harness[m-ifeval]'"
+        )
+    return InstructionFollowing(suite)
 
 
 def _levels(name: str, argument: str) -> tuple[int, ...]:

@@ -28,6 +28,8 @@ def print_answers(
             ("gold", Text(one.gold, style="green")),
             ("answer", _answer(one)),
         ):
+            if label == "gold" and not one.gold:
+                continue  # items of constraints have none
             # Two columns, so that a question of many lines keeps its indent.
             grid = Table.grid(padding=(0, 1))
             grid.add_column(width=8, style="dim")

@@ -127,6 +127,8 @@ def describe(rule: FormatRule) -> str:
             return f"one JSON object with the keys {', '.join(rule.keys)}"
         case "lines":
             return "one entry a line, no bullets"
+        case "free":
+            return "free"
         case "pattern":
             return f"a text that matches {rule.pattern}"
 

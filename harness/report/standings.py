@@ -8,13 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.items.schema import GENRES, JASTER_ASIDE, JASTER_CATEGORIES, PROBE_GENRES
+from harness.items.schema import (
+    GENRES,
+    INSTRUCTION_GENRE,
+    JASTER_ASIDE,
+    JASTER_CATEGORIES,
+    PROBE_GENRES,
+)
 from harness.statistics.means import Estimate, cluster_mean, mean_of_means
 from harness.store.queries import EvaluationRow, ItemScore, evaluations, item_scores
 
 # The metric that ranks; the others are shown beside it.
 STRICT = "strict"
-_GENRE_ORDER = (*GENRES, "format", *JASTER_CATEGORIES, *JASTER_ASIDE)
+_GENRE_ORDER = (*GENRES, "format", INSTRUCTION_GENRE, *JASTER_CATEGORIES, *JASTER_ASIDE)
 # Shown beside it; the other metrics of a protocol have their own reports.
 _SHOWN = (STRICT, "format", "lenient", "choice", "choice_raw")
 

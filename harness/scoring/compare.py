@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.items.schema import Item, Metric
+from harness.items.schema import DATASET_METRICS, Item, Metric
 from harness.scoring.jaster import char_f1_llmjp, float_match
 from harness.scoring.metrics import char_f1, exact_match, json_match, number_match, set_f1
 from harness.scoring.normalise import normalise, normalise_lines
@@ -22,7 +22,12 @@ def compare(
     lenient  both sides are normalised first (line by line for set_f1 and for answers of lines,
              strings only for json), and numbers asked for as such are compared by value
     golds    texts to compare with instead of the item's own
+
+    Raises ValueError for metrics that no single answer has by itself: constraints (see
+    `scoring.constraints.verdicts`), pearson and comet.
     """
+    if metric == "constraints" or metric in DATASET_METRICS:
+        raise ValueError(f"item {item.id}: {metric} has no gold to compare one answer with")
     if golds is None:
         golds = (item.answer, *item.accept)
     return max(_compare(metric, prediction, gold, item, lenient) for gold in golds)

@@ -93,6 +93,8 @@ def find_answer(raw: str, item: Item) -> str | None:
             return _read_lines(text, marked, rule.count)
         case "pattern":
             return _read_pattern(text, marked, box, rule)
+        case "free":
+            return text
 
 
 def _read_number(

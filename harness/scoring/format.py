@@ -57,11 +57,16 @@ def format_fault(raw: str, rule: FormatRule, prompt: str = "") -> str | None:
             if re.fullmatch(rule.pattern or "", raw) is None:
                 return "does not match the pattern"
             return None
+        case "free":
+            return None
 
 
 def gold_fault(item: Item) -> str | None:
     """Why an item's own gold cannot be right, or None: `answer` and every entry of `accept` must
-    obey the item's format rule and score 1.0 under its metric against itself alone."""
+    obey the item's format rule and score 1.0 under its metric against itself alone. An item of
+    constraints has no gold."""
+    if item.constraints:
+        return None
     for place, gold in (("answer", item.answer), *(("accept", text) for text in item.accept)):
         if gold != trim(gold):
             return f"`{place}` {gold!r}: white space at an end, which no raw answer keeps"
