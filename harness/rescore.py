@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +16,11 @@ from harness.evaluation_rows import Planned, protocol_row, reading_rows, request
 from harness.items.schema import Item
 from harness.protocols.catalogue import protocol_from
 from harness.protocols.types import Answer, Ask, Protocol
+from harness.scoring import nfkc
 from harness.store import queries, write
-from harness.store.queries import EvaluationRow
+from harness.store.queries import EvaluationRow, ScorableAnswer
+
+Comet = Callable[[Sequence[str], Sequence[str], Sequence[str]], list[float]]
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,11 @@ class Rescored:
     is_new: bool
 
 
-def rescore(store: Path, evaluation: EvaluationRow) -> Rescored:
+def rescore(store: Path, evaluation: EvaluationRow, comet: Comet | None = None) -> Rescored:
     """Scores the stored answers of an evaluation by its protocol as this version defines it.
+
+    comet  scores translations from (sources, predictions, references); without it those that the
+           store has already are kept. They count as the strict scores of translations
 
     The same protocol hash: the scores are replaced. Another one (scoring has changed since): a
     further evaluation of the same answers, the earlier one stays.
@@ -79,7 +85,9 @@ def rescore(store: Path, evaluation: EvaluationRow) -> Rescored:
         answer = Answer(stored.text, stored.finish_reason, stored.likelihoods)
         scores += score_rows(protocol, entry, answer)
         readings += reading_rows(protocol, entry, answer)
-    changed = _changed(queries.scores_of(store, evaluation.id), scores)
+    before = queries.scores_of(store, evaluation.id)
+    scores += _comet_rows(protocol, answers, items, readings, before, comet)
+    changed = _changed(before, scores)
     batch: dict[str, list[write.Row]] = {"scores": scores, "readings": readings}
     if is_new:
         batch |= {"protocols": [protocol_row(protocol)], "requests": requests}
@@ -88,6 +96,43 @@ def rescore(store: Path, evaluation: EvaluationRow) -> Rescored:
     write.spool(store, {"evaluations": [_row(store, evaluation, protocol, name, items)]})
     write.ingest(store)
     return Rescored(name, len(answers), changed, is_new)
+
+
+def _comet_rows(
+    protocol: Protocol,
+    answers: Sequence[ScorableAnswer],
+    items: Mapping[str, Item],
+    readings: Sequence[write.Row],
+    before: Mapping[tuple[str, str], tuple[float, str | None]],
+    comet: Comet | None,
+) -> list[write.Row]:
+    read = {row["key"]: str(row["normalised"]) for row in readings}
+    keys = [
+        (one.key, items[one.item_hash])
+        for one in answers
+        if items[one.item_hash].metric == "comet" and one.key in read
+    ]
+    if comet is None:
+        values = {key: before[key, "comet"][0] for key, _ in keys if (key, "comet") in before}
+    else:
+        found = comet(
+            [item.turns[0] for _, item in keys],
+            [read[key] for key, _ in keys],
+            [nfkc(item.answer) for _, item in keys],
+        )
+        values = {key: value for (key, _), value in zip(keys, found, strict=True)}
+    return [
+        {
+            "key": key,
+            "protocol_hash": protocol.hash,
+            "metric": metric,
+            # COMET is about 0 to 1, and now and then a little beyond; a strict score is not.
+            "value": value if metric == "comet" else min(1.0, max(0.0, value)),
+            "failure": None,
+        }
+        for key, value in values.items()
+        for metric in ("comet", "strict")
+    ]
 
 
 def _changed(before: Mapping[tuple[str, str], Any], after: list[write.Row]) -> int:
@@ -127,6 +172,7 @@ def _row(
 def rescore_all(
     store: Path,
     names: tuple[str, ...],
+    comet: Comet | None = None,
     report: Callable[[EvaluationRow, Rescored], None] = lambda row, result: None,
 ) -> list[Rescored]:
     """`rescore` for the evaluations that the names stand for (see `queries.find_evaluation`), or
@@ -141,7 +187,7 @@ def rescore_all(
         raise HarnessError(f"{store}: no evaluations yet; `harness eval CHECKPOINT` makes one")
     done = []
     for row in rows:
-        result = rescore(store, row)
+        result = rescore(store, row, comet)
         report(row, result)
         done.append(result)
     return done

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -372,3 +372,33 @@ def test_similarity_is_correlated_over_the_dataset(tmp_path: Path) -> None:
     assert found["pearson"].value == pytest.approx(10 / 300**0.5)
     assert found["pearson lenient"].value == pytest.approx(1.0)
     assert "4 of 5" in found["pearson lenient"].note
+
+
+def test_comet_counts_where_it_was_computed_and_is_told_where_not(tmp_path: Path) -> None:
+    rows = [{"input": f"Good morning {n}. 答:1", "output": "おはよう。"} for n in range(4)]
+    write(tmp_path / "data", "test", "alt-e-to-j", GOOD, samples=rows, metrics=["comet_wmt22"])
+    write(tmp_path / "data", "test", "mawps", GOOD, samples=samples(2, 2, 0))
+    opened = open_jaster(f"jaster:{tmp_path / 'data'}", shots=0)
+    store = tmp_path / "results.duckdb"
+    evaluate(
+        CHECKPOINT, opened.protocol, opened.items, store=store, render=render, open_engine=Parrot
+    )
+    told = {one.metric: one for one in format_report(store, queries.evaluations(store)[0]).corpus}
+    assert told["comet"].value is None
+    assert "missing, not 0" in told["comet"].note
+    assert "MT" in boards(store)[0][0].standings[0].measured.missing
+
+    def comet(
+        sources: Sequence[str], predictions: Sequence[str], references: Sequence[str]
+    ) -> list[float]:
+        assert sorted(sources) == [row["input"] for row in rows]
+        assert (predictions, references) == (["1"] * 4, ["おはよう。"] * 4)
+        return [0.2, 0.4, 0.6, 1.2]
+
+    for scorer in (comet, None):  # scoring again without COMET keeps what is there
+        rescore_all(store, (), scorer)
+        report = format_report(store, queries.evaluations(store)[0])
+        assert {one.metric: one.value for one in report.corpus}["comet"] == pytest.approx(0.6)
+        measured = boards(store)[0][0].standings[0].measured
+        assert measured.genres["MT"].mean == pytest.approx(0.55)
+        assert measured.score.mean == pytest.approx((0.55 + 0.5) / 2)

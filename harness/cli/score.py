@@ -15,9 +15,14 @@ if TYPE_CHECKING:
 
 @click.command("score")
 @click.argument("names", metavar="[EVALUATION]...", nargs=-1)
+@click.option(
+    "--comet",
+    is_flag=True,
+    help="Score translations by COMET too (HARNESS_COMET_MODEL names its checkpoint).",
+)
 @store_option
 @table_options
-def command(names: tuple[str, ...], store: str | None, output: str | None) -> None:
+def command(names: tuple[str, ...], comet: bool, store: str | None, output: str | None) -> None:
     """Score the stored answers of each EVALUATION (an id's beginning, or a checkpoint) again; of
     all evaluations when none is named. Nothing is asked of any model.
 
@@ -25,6 +30,7 @@ def command(names: tuple[str, ...], store: str | None, output: str | None) -> No
     hashes never mix.
     """
     from harness.rescore import rescore_all
+    from harness.scoring.comet import comet_scores
     from harness.store.database import store_path
 
     rows = []
@@ -47,6 +53,6 @@ def command(names: tuple[str, ...], store: str | None, output: str | None) -> No
                 f"{result.answers:,} answers, {result.changed:,} scores changed{note}"
             )
 
-    rescore_all(store_path(store), names, report)
+    rescore_all(store_path(store), names, comet_scores if comet else None, report)
     if output:
         print_rows(rows, output)

@@ -74,5 +74,5 @@ def _translation(
         yield CorpusMetric(dataset, "comet", sum(scored) / len(scored))
     else:
         yield CorpusMetric(
-            dataset, "comet", None, "not computed: `harness score --comet` (extra `mt`) does it"
+            dataset, "comet", None, "missing, not 0: `harness score --comet` computes it"
         )

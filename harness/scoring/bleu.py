@@ -65,7 +65,7 @@ def _corpus(predictions: Sequence[str], references: Sequence[str], tokenize: str
         return 0.0
     scorer = _scorer(tokenize=tokenize)
     score = scorer.corpus_score([*map(_sound, predictions)], [[*map(_sound, references)]])
-    return min(1.0, score.score / 100)
+    return min(1.0, float(score.score) / 100)
 
 
 def _llmjp13(predictions: Sequence[str], references: Sequence[str], language: str) -> float:
