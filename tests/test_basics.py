@@ -349,6 +349,7 @@ def test_every_example_of_the_guide_is_an_item(tmp_path: Path) -> None:
         "integer",
         "number",
         "span",
+        "line",
         "json",
         "lines",
         "pattern",

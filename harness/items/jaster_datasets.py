@@ -78,7 +78,9 @@ _OFFICIAL = (
     Dataset("jemhopqa", "QA", 15, "char_f1_llmjp", _SPAN),
     # Several answers are joined by commas on one line.
     Dataset("niilc", "QA", 180, "char_f1_llmjp", _SPAN),
-    Dataset("jsquad", "RC", 25, "char_f1_llmjp", FormatRule("span", verbatim=True)),
+    # Some golds carry quotes; and words that are not of the passage are a wrong answer, no wrong
+    # form.
+    Dataset("jsquad", "RC", 25, "char_f1_llmjp", FormatRule("line")),
     Dataset("jcommonsenseqa", "MC", 1, "exact", _choice("0", "1", "2", "3", "4")),
     Dataset("mmluen", "HE", 1, "exact", _LETTERS),
     Dataset("jmmlu", "HE", 1, "exact", _LETTERS),

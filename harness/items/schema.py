@@ -30,7 +30,9 @@ JASTER_ASIDE = ("STS", "CL", "other", "dev")
 # Items whose answer is free but for verifiable constraints.
 INSTRUCTION_GENRE = "instruction"
 
-FormatKind = Literal["choice", "integer", "number", "span", "json", "lines", "pattern", "free"]
+FormatKind = Literal[
+    "choice", "integer", "number", "span", "line", "json", "lines", "pattern", "free"
+]
 Metric = Literal[
     "exact",
     "number",
@@ -61,6 +63,7 @@ class FormatRule:
       number   as integer, optionally with a decimal part
       span     one line of 1 to `max_chars` characters without surrounding quotes;
                with `verbatim` it must be a substring of the last turn
+      line     one line of text, quotes or not
       json     one JSON object with exactly the keys of `keys`, each of the type named there
       lines    `count` lines (any positive number when None), one entry each, no bullets
       pattern  the whole answer matches the regular expression `pattern`

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.items.schema import JASTER_ASIDE, FormatRule, Item
+from harness.items.schema import JASTER_ASIDE, JASTER_CATEGORIES, FormatRule, Item
 from harness.report.corpus import CorpusMetric, corpus_metrics
 from harness.scoring.shape import wrong_shape
 from harness.statistics.means import Estimate, cluster_mean, mean_of_means
@@ -89,8 +89,13 @@ def format_report(path: Path, evaluation: EvaluationRow) -> FormatReport:
     for answer in answers:
         item = items[answer.item_hash]
         by_dataset[(item.genre, item.dataset or item.genre)].append(answer)
+    order = (*JASTER_CATEGORIES, *JASTER_ASIDE)
     gaps = tuple(
-        _gap(dataset, category, part, items) for (category, dataset), part in by_dataset.items()
+        _gap(dataset, category, by_dataset[category, dataset], items)
+        for category, dataset in sorted(
+            by_dataset,
+            key=lambda key: (order.index(key[0]) if key[0] in order else -1, *key),
+        )
     )
     return FormatReport(
         evaluation,
@@ -123,6 +128,8 @@ def describe(rule: FormatRule) -> str:
             return "a number in ASCII digits, and nothing else"
         case "span":
             return "one line without quotes"
+        case "line":
+            return "one line"
         case "json":
             return f"one JSON object with the keys {', '.join(rule.keys)}"
         case "lines":

@@ -71,7 +71,7 @@ def find_answer(raw: str, item: Item) -> str | None:
     if not raw:
         return None
     # Nearly every line is a span, and any number of lines a list: those are always read.
-    loose = rule.kind == "span" or (rule.kind == "lines" and rule.count is None)
+    loose = rule.kind in ("span", "line") or (rule.kind == "lines" and rule.count is None)
     if not loose and format_fault(raw, rule, prompt) is None:
         return raw
     if rule.kind == "json":
@@ -87,7 +87,7 @@ def find_answer(raw: str, item: Item) -> str | None:
             return read_label(text, marked, box, rule.labels, prompt)
         case "integer" | "number":
             return _read_number(text, marked, box, prompt, rule.kind == "integer")
-        case "span":
+        case "span" | "line":
             return _read_span(text, marked, box)
         case "lines":
             return _read_lines(text, marked, rule.count)

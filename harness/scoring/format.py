@@ -49,6 +49,8 @@ def format_fault(raw: str, rule: FormatRule, prompt: str = "") -> str | None:
             return _number_fault(raw, _NUMBER, "a number")
         case "span":
             return _span_fault(raw, rule, prompt)
+        case "line":
+            return _line_fault(raw)
         case "json":
             return _json_fault(raw, rule.keys)
         case "lines":
@@ -105,9 +107,15 @@ def _number_fault(raw: str, shape: re.Pattern[str], wanted: str) -> str | None:
     return f"not {wanted}"
 
 
-def _span_fault(raw: str, rule: FormatRule, prompt: str) -> str | None:
+def _line_fault(raw: str) -> str | None:
     if "\n" in raw or "\r" in raw:
         return f"{len(raw.splitlines())} lines, expected 1"
+    return None
+
+
+def _span_fault(raw: str, rule: FormatRule, prompt: str) -> str | None:
+    if (fault := _line_fault(raw)) is not None:
+        return fault
     if rule.max_chars is not None and len(raw) > rule.max_chars:
         return f"{len(raw)} characters, expected at most {rule.max_chars}"
     if is_quoted(raw):
