@@ -106,6 +106,8 @@ def obeys(item: Item, answer: str) -> bool:
             return re.fullmatch(r"-?(0|[1-9][0-9]*)", answer) is not None
         case "number":
             return re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", answer) is not None
+        case "line":
+            return bool(answer) and "\n" not in answer
         case "span":
             return (
                 0 < len(answer) <= (rule.max_chars or 0)
