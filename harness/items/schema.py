@@ -62,7 +62,8 @@ class FormatRule:
       integer  ASCII digits with an optional minus; no separators, no unit
       number   as integer, optionally with a decimal part
       span     one line of 1 to `max_chars` characters without surrounding quotes;
-               with `verbatim` it must be a substring of the last turn
+               with `verbatim` it must be a substring of the last turn, with quotes only where
+               they stand there too
       line     one line of text, quotes or not
       json     one JSON object with exactly the keys of `keys`, each of the type named there
       lines    `count` lines (any positive number when None), one entry each, no bullets

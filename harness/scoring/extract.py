@@ -18,6 +18,8 @@ from harness.scoring.reading import DENIAL, Marked, boxed, clean, marks, stateme
 # An opening brace is tried as the start of an object only this often.
 _MOST_OBJECTS = 200
 _MOST_CANDIDATES = 200
+# No token limit in use allows a longer answer: what is longer is garbage, and is not searched.
+LONGEST_READ = 1_000_000
 # Stands for a number where an answer offers two: 12か13です.
 _UNDECIDED = ""
 _ALTERNATIVE = re.compile(r"[^0-9、,]{0,4}(?:か|または|又は|もしくは|あるいは|or)[ 、]?$")
@@ -33,6 +35,8 @@ _CIRCLED = re.compile(r"^[ 　]*[①-⑳]", re.MULTILINE)
 _SUMMED_UP = re.compile(r"(?:したがって|従って|よって|ゆえに|つまり|合計|合わせて|全部で|結局)")
 _QUOTED = re.compile(r"[「『]([^「」『』]+)[」』]")
 _OPERATOR = re.compile(r"[^0-9、。=]{0,6}[-+*/×÷~^]\s?")
+# Between the parts of one quantity, of which neither is the answer: 2時間30分, 5月1日.
+_COMPOUND = re.compile(r"(?:時間|分|年|か月|ヶ月|月|週間|日|キロ|km|kg|メートル|m)(?:と|、)?")
 _TRAILING_COMMA = re.compile(r",([ \t\n]*)(?=[}\]])")
 
 
@@ -57,7 +61,8 @@ def extract(raw: str, item: Item) -> str:
                      the wrong type are converted where nothing can be lost ("3個" → 3, 3 → "3")
     lines            behind the last mark or an introduction (以下の通りです。); lists by their
                      bulleted entries, bullets and numbers removed; one line is split (`_parts`)
-    pattern          the box, the marked text, or the one line that matches the pattern
+    pattern          the box, the whole text, the marked text, or the one line that matches the
+                     pattern; all such lines where the pattern allows several
     """
     found = find_answer(raw, item)
     if found is not None:
@@ -66,7 +71,8 @@ def extract(raw: str, item: Item) -> str:
 
 
 def find_answer(raw: str, item: Item) -> str | None:
-    """As `extract`, but None where no answer can be told from the rest."""
+    """As `extract`, but None where no answer can be told from the rest, which is not tried beyond
+    a million characters."""
     raw, rule, prompt = trim(raw), item.format, item.turns[-1]
     if not raw:
         return None
@@ -74,6 +80,8 @@ def find_answer(raw: str, item: Item) -> str | None:
     loose = rule.kind in ("span", "line") or (rule.kind == "lines" and rule.count is None)
     if not loose and format_fault(raw, rule, prompt) is None:
         return raw
+    if len(raw) > LONGEST_READ:
+        return None
     if rule.kind == "json":
         return _read_object(raw, rule)
     if rule.kind == "lines":
@@ -183,8 +191,10 @@ def _is_sum(sentence: str) -> bool:
 
 
 def _last_affirmed(sentence: str, found: list[Number]) -> str | None:
-    if len(found) > 1 and _ALTERNATIVE.fullmatch(sentence, found[-2].end, found[-1].start):
-        return _UNDECIDED
+    if len(found) > 1:
+        between = found[-2].end, found[-1].start
+        if _ALTERNATIVE.fullmatch(sentence, *between) or _COMPOUND.fullmatch(sentence, *between):
+            return _UNDECIDED
     for number in reversed(found[-_MOST_CANDIDATES:]):
         # Four places, for a unit may stand before ではない.
         if not any(DENIAL.match(sentence, number.end + width) for width in range(4)):
@@ -254,19 +264,23 @@ def _read_pattern(text: str, marked: list[Marked], box: str | None, rule: Format
         forms = (form for text in candidates for form in _forms(text))
         return next((form for form in forms if pattern.fullmatch(form)), None)
 
-    for sure in ([box] if box else [], [text], [mark.value for mark in reversed(marked)]):
+    behind = [form for mark in reversed(marked) for form in (mark.rest, mark.value)]
+    for sure in ([box] if box else [], [text], behind):
         if (found := fitting(sure)) is not None:
             return found
     lines = [line for line in text.split("\n") if line.strip()][:_MOST_CANDIDATES]
-    matching = {found for line in lines if (found := fitting([line])) is not None}
-    return matching.pop() if len(matching) == 1 else None
+    lines = [BULLET.sub("", line, count=1) for line in lines]
+    matching = list(dict.fromkeys(found for line in lines if (found := fitting([line]))))
+    together = "\n".join(matching)
+    return together if len(matching) == 1 or pattern.fullmatch(together) else None
 
 
 def _forms(text: str) -> Iterator[str]:
     text = text.strip()
     yield text
-    yield normalise(text)
-    yield statement(text)
+    yield normalise_lines(text)
+    if "\n" not in text:
+        yield statement(text)
 
 
 def _read_object(raw: str, rule: FormatRule) -> str | None:

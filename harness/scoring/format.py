@@ -118,9 +118,10 @@ def _span_fault(raw: str, rule: FormatRule, prompt: str) -> str | None:
         return fault
     if rule.max_chars is not None and len(raw) > rule.max_chars:
         return f"{len(raw)} characters, expected at most {rule.max_chars}"
-    if is_quoted(raw):
+    copied = rule.verbatim and raw in prompt
+    if is_quoted(raw) and not copied:
         return "surrounding quotes"
-    if rule.verbatim and raw not in prompt:
+    if rule.verbatim and not copied:
         return "not a verbatim part of the prompt"
     return None
 

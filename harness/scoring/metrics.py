@@ -59,10 +59,11 @@ def char_f1(prediction: str, gold: str) -> float:
 
 
 def set_f1(prediction: str, gold: str) -> float:
-    """F1 over lines, as llm-jp-eval defines it: both texts are split on newlines, lines are
-    stripped, predictions de-duplicated; precision is over predictions, recall over gold lines.
+    """F1 over lines: both texts are split on newlines, lines are stripped, predictions
+    de-duplicated; precision is over predictions, recall over gold lines.
 
-    A blank line inside the prediction is a wrong entry. Both texts empty is 1.0.
+    A blank line inside the prediction is a wrong entry. Both texts empty is 1.0. llm-jp-eval
+    counts a line that the gold holds twice otherwise: see `jaster.set_f1_llmjp`.
     """
     wanted = [line.strip() for line in gold.split("\n")]
     found = {line.strip() for line in prediction.split("\n")}

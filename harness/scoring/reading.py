@@ -11,6 +11,7 @@ from harness.scoring.normalise import normalise, unify
 # Only this many marks, the last ones, and this much text behind each are looked at: nobody marks
 # an answer more often, and garbage must not cost quadratic time.
 _MOST_MARKS = 64
+_MOST_BOXES = 16
 _LONGEST_VALUE = 600
 
 _MARK = re.compile(
@@ -47,6 +48,8 @@ _NEW_QUESTION = re.compile(
     r" ?[0-9]{0,3}[】\]]? ?:)"
 )
 _QUESTION_END = re.compile(r"(?:か。?|\?|ください。?|下さい。?|なさい。?|せよ。?)$")
+_FENCE = re.compile(r"[ \t]*```(?!.*```)")
+_INLINE_FENCE = re.compile(r"```([^`]*)```")
 _BOLD = re.compile(r"(?<![0-9A-Za-z)])\*\*|\*\*(?![0-9A-Za-z(])")
 _BOXED = re.compile(r"[\\¥](?:boxed|fbox) ?\{")
 _LATEX = (
@@ -88,9 +91,20 @@ def clean(raw: str, prompt: str = "") -> str:
     elif "<think>" in text:
         return ""
     text = _BOLD.sub("", text)
-    lines = [line for line in text.split("\n") if not line.lstrip().startswith("```")]
+    lines = [_INLINE_FENCE.sub(r"\1", line) for line in text.split("\n") if not _FENCE.match(line)]
     text = _without_echo("\n".join(lines).strip(), unify(prompt).strip())
     return _own_answer(text)
+
+
+def asks_again(text: str) -> bool:
+    """Whether an answer goes on to ask itself another question (### 入力:, 質問:, Q2:)."""
+    return any(_NEW_QUESTION.match(line) for line in text.strip().split("\n")[1:])
+
+
+def headed(text: str) -> str | None:
+    """What follows a header such as ### 応答:, 回答: or 答え: at the start of a text, or None."""
+    found = _HEADER.match(text)
+    return text[found.end() :] if found and found.end() else None
 
 
 def _without_echo(text: str, prompt: str) -> str:
@@ -131,16 +145,27 @@ def _own_answer(text: str) -> str:
 
 def boxed(text: str) -> str | None:
     """What the last \\boxed{...} of a text holds, LaTeX text commands removed."""
+    held = boxes(text)
+    return held[-1] if held else None
+
+
+def boxes(text: str) -> list[str]:
+    """What the last few closed \\boxed{...} of a text hold, in order; [] when the last is open."""
+    held: list[str] = []
     last = None
-    for found in _BOXED.finditer(text):
-        last = found
-    if last is None:
-        return None
+    for found in deque(_BOXED.finditer(text), maxlen=_MOST_BOXES):
+        last = _held(text, found.end())
+        if last is not None:
+            held.append(last)
+    return held if last is not None else []
+
+
+def _held(text: str, start: int) -> str | None:
     depth = 1
-    for position in range(last.end(), min(len(text), last.end() + _LONGEST_VALUE)):
+    for position in range(start, min(len(text), start + _LONGEST_VALUE)):
         depth += {"{": 1, "}": -1}.get(text[position], 0)
         if not depth:
-            value = text[last.end() : position]
+            value = text[start:position]
             for pattern, replacement in _LATEX:
                 value = pattern.sub(replacement, value)
             return value.strip()

@@ -12,6 +12,8 @@ import numpy.typing as npt
 SHORT_PERIOD, SHORT_TIMES = 50, 4
 LONG_PERIOD, LONG_TIMES = 200, 2.5
 LEAST_COVERED = 30
+# Of a longer text only this much of its end is looked at: a loop goes on to the end.
+LONGEST_READ = 200_000
 # Share of an answer in loops from which it counts as repetitive.
 THRESHOLD = 0.3
 _RULER = re.compile(r"[-=_*#~.|+:─━═＝ー \n]*")
@@ -24,14 +26,14 @@ def repetition(text: str) -> float:
     characters four or more times, or with one of 51 to 200 two and a half or more times. White
     space at both ends is not counted.
     """
-    text = text.strip()
+    text = text[-LONGEST_READ:].strip()
     return float(_in_loops(text).mean()) if len(text) >= LEAST_COVERED else 0.0
 
 
 def is_repetitive(text: str) -> bool:
     """Whether an answer has degenerated: 30 % of it is in loops, or it ends in one (other than a
     drawn rule such as -----)."""
-    text = text.strip()
+    text = text[-LONGEST_READ:].strip()
     if len(text) < LEAST_COVERED:
         return False
     covered = _in_loops(text)
