@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from harness.errors import HarnessError
 from harness.items.schema import Item
 from harness.scoring import nfkc, parse_float_llmjp, parse_number, pearson, spearman
-from harness.scoring.bleu import bleu_en, bleu_ja
+from harness.scoring.bleu import bleu_en, bleu_en_llmjp13, bleu_ja, bleu_ja_llmjp13
 from harness.store.queries import FormatAnswer
 
 
@@ -64,11 +64,16 @@ def _translation(
 ) -> Iterator[CorpusMetric]:
     predictions = [one.normalised or "" for one in answers]
     golds = [nfkc(items[one.item_hash].answer) for one in answers]
-    name, bleu = ("bleu_ja", bleu_ja) if dataset.endswith("e-to-j") else ("bleu_en", bleu_en)
-    try:
-        yield CorpusMetric(dataset, name, bleu(predictions, golds))
-    except HarnessError as error:
-        yield CorpusMetric(dataset, name, None, str(error))
+    japanese = dataset.endswith("e-to-j")
+    for name, bleu in (
+        ("bleu_ja", bleu_ja) if japanese else ("bleu_en", bleu_en),
+        # What llm-jp-eval 1.3 prints, for comparison with its tables only.
+        ("bleu_ja_llmjp13", bleu_ja_llmjp13) if japanese else ("bleu_en_llmjp13", bleu_en_llmjp13),
+    ):
+        try:
+            yield CorpusMetric(dataset, name, bleu(predictions, golds))
+        except HarnessError as error:
+            yield CorpusMetric(dataset, name, None, str(error))
     scored = [one.scores["comet"] for one in answers if "comet" in one.scores]
     if scored:
         yield CorpusMetric(dataset, "comet", sum(scored) / len(scored))
