@@ -100,6 +100,32 @@ def test_likelihoods_equal_a_plain_forward_pass(engine: TransformersEngine, mode
             assert found.logprob == pytest.approx(wanted, abs=1e-4)
 
 
+def test_a_shared_beginning_changes_no_answer(engine: TransformersEngine, model: Any) -> None:
+    """Few-shot prompts: two groups with a long beginning each, and strangers."""
+    beginnings = ["日本の問題。" * 20, "東京大学の人口。" * 16]
+    texts = [head + text for head in beginnings for text in prompts(6, seed=3)] + prompts(3, seed=4)
+    answers = ask(engine, *(Request(text, text, Sampling(max_tokens=8)) for text in texts))
+    cached = 0
+    for text in texts:
+        ids = engine._tokenizer.encode(text, add_special_tokens=False)
+        new: list[int] = []
+        while len(new) < 8:
+            with torch.no_grad():
+                token = int(model(torch.tensor([ids + new])).logits[0, -1].argmax())
+            if token == engine._tokenizer.eos_token_id:
+                break
+            new.append(token)
+        assert answers[text].token_ids == tuple(new)
+        assert answers[text].prompt_tokens == len(ids)
+        cached += answers[text].cached_tokens
+    # All but one of each batch in a group are spared its beginning of 120 tokens or more.
+    assert cached >= 4 * 120
+    penalised = Sampling(max_tokens=8, repetition_penalty=1.3)
+    alone = {text: ask(engine, Request(text, text, penalised))[text].text for text in texts[:4]}
+    together = ask(engine, *(Request(text, text, penalised) for text in texts[:4]))
+    assert alone == {text: together[text].text for text in texts[:4]}
+
+
 @pytest.mark.parametrize("family", ["llama", "gemma"])
 def test_a_shared_beginning_changes_no_likelihood(
     tiny_checkpoint: Path, tmp_path: Path, family: str

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 WINDOW = 16
 # A shared beginning shorter than this many tokens costs more than it saves.
 WORTH_SHARING = 16
+# Answers are grouped by so many first tokens, which few-shot prompts of one dataset share.
+GROUPED_BY = 64
 MEMORY_WORDS = ("out of memory", "not enough memory", "can't allocate")
 
 
@@ -121,15 +123,26 @@ class TransformersEngine:
             torch.cuda.empty_cache()
 
     def _answer(self, batch: Sequence[Task]) -> list[Generation]:
+        """Answers of a batch; what all prompts begin with is computed once."""
         import torch
         from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
-        ids, mask = self._pad_left([task.prompt for task in batch])
+        prompts = [task.prompt for task in batch]
+        # A penalty looks at the prompt's tokens, between which padding would stand.
+        plain = all(task.request.sampling.repetition_penalty == 1.0 for task in batch)
+        shared = _shared(prompts, keep=1) if plain and self._shareable else 0
+        ids, mask = self._pad_left([prompt[shared:] for prompt in prompts])
         ending = Ending(batch, self._tokenizer, self._end_tokens)
         with torch.inference_mode():
+            cache = None
+            if shared:
+                cache, prefix = self._prefix_cache(prompts[0][:shared], len(batch))
+                ids = torch.cat([prefix, ids], dim=1)
+                mask = torch.cat([mask.new_ones(prefix.shape), mask], dim=1)
             self._model.generate(
                 input_ids=ids,
                 attention_mask=mask,
+                past_key_values=cache,
                 generation_config=GenerationConfig(
                     max_new_tokens=max(task.max_tokens for task in batch),
                     do_sample=False,
@@ -146,6 +159,7 @@ class TransformersEngine:
                 finish_reason=ending.reasons[row] or "length",
                 prompt_tokens=len(task.prompt),
                 completion_tokens=len(ending.token_ids[row]),
+                cached_tokens=shared if row else 0,
                 latency=now - task.started,
                 token_ids=tuple(ending.token_ids[row]),
             )
@@ -207,18 +221,14 @@ class TransformersEngine:
         What all rows begin with (few-shot examples, a question) is computed once.
         """
         import torch
-        from transformers import DynamicCache
 
         shared = _shared(rows, keep=count) if self._shareable else 0
         ids, mask = self._pad_left([row[shared:] for row in rows])
         cache = None
         with torch.inference_mode():
             if shared:
-                cache = DynamicCache(config=self._model.config)
-                prefix = torch.tensor([rows[0][:shared]], device=self._device)
-                self._model(input_ids=prefix, past_key_values=cache, logits_to_keep=1)
-                cache.batch_repeat_interleave(len(rows))
-                mask = torch.cat([mask.new_ones(len(rows), shared), mask], dim=1)
+                cache, prefix = self._prefix_cache(rows[0][:shared], len(rows))
+                mask = torch.cat([mask.new_ones(prefix.shape), mask], dim=1)
             positions = (mask.cumsum(-1) - 1).clamp(min=0)
             logits: torch.Tensor = self._model(
                 input_ids=ids,
@@ -229,6 +239,17 @@ class TransformersEngine:
                 logits_to_keep=count,
             ).logits
         return logits[:, -count:].float().log_softmax(-1)
+
+    def _prefix_cache(self, tokens: list[int], rows: int) -> tuple[Any, torch.Tensor]:
+        """The cache of a beginning, repeated for each row, and its ids: (rows, tokens)."""
+        import torch
+        from transformers import DynamicCache
+
+        cache = DynamicCache(config=self._model.config)
+        prefix = torch.tensor([tokens], device=self._device)
+        self._model(input_ids=prefix, past_key_values=cache, logits_to_keep=1)
+        cache.batch_repeat_interleave(rows)
+        return cache, prefix.expand(rows, -1)
 
     def _pad_left(self, rows: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         """Token ids and attention mask, both (rows, longest row)."""
@@ -259,12 +280,13 @@ class TransformersEngine:
         return []
 
 
-def _shape(task: Task) -> tuple[bool, int, int, list[int]]:
+def _shape(task: Task) -> tuple[bool, int, list[int], int]:
     """Sort key: answers before likelihoods; answers the longest first, so that memory runs out
-    early or not at all; likelihoods by their tokens, so that neighbours share a beginning."""
+    early or not at all, but those of one beginning together; likelihoods by their tokens, so that
+    neighbours share a beginning."""
     if task.continuations:
-        return (True, 0, 0, task.prompt)
-    return (False, -task.max_tokens, -len(task.prompt), [])
+        return (True, 0, task.prompt, 0)
+    return (False, -task.max_tokens, task.prompt[:GROUPED_BY], -len(task.prompt))
 
 
 def _attends_to_all(config: Any) -> bool:
@@ -299,16 +321,24 @@ def _take(pending: list[Task], size: int, context: int) -> list[Task]:
     """
     first = pending[0]
     longest, end = len(first.prompt), 1
+    grouped = len(pending) > 1 and _one_group(first, pending[1])
     for task in pending[1:size]:
         longest = max(longest, len(task.prompt))
         if bool(task.continuations) != bool(first.continuations):
             break
         if not first.continuations and longest + first.max_tokens > context:
             break
+        # Where neighbours share a beginning, a stranger would end the sharing.
+        if grouped and not _one_group(first, task):
+            break
         end += 1
     batch = pending[:end]
     del pending[:end]
     return batch
+
+
+def _one_group(one: Task, other: Task) -> bool:
+    return one.prompt[:GROUPED_BY] == other.prompt[:GROUPED_BY]
 
 
 def _is_memory(error: BaseException) -> bool:
