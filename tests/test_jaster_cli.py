@@ -43,6 +43,16 @@ def test_a_malformed_dataset_is_not_imported(tmp_path: Path) -> None:
     assert not (tmp_path / "results.duckdb").exists()
 
 
+def test_our_own_set_is_sound(tmp_path: Path) -> None:
+    done = harness("items", "check", "jaster-ja", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "jaster-ja: 13 datasets" in done.stdout
+    assert "break" not in done.stdout
+    directory(tmp_path / "data" / "evaluation")
+    done = harness("items", "check", "data", cwd=tmp_path)
+    assert "jcommonsenseqa: 2 items, 2 examples" in done.stdout, done.stderr
+
+
 def test_format_of_an_unknown_checkpoint(tmp_path: Path) -> None:
     done = harness("format", "nobody", cwd=tmp_path)
     assert done.returncode == 3

@@ -23,8 +23,12 @@ def check(evalset: str) -> None:
     """Validate EVALSET, a name or a path: schema, format rules, gold answers, duplicates."""
     from harness.errors import HarnessError
     from harness.items.load import find_evalset, load_evalset
+    from harness.protocols.jaster_suite import OWN
     from harness.scoring import gold_fault
 
+    if evalset == OWN or (Path(evalset) / "evaluation").is_dir():
+        _check_jaster(evalset)
+        return
     loaded = load_evalset(find_evalset(evalset))
     faults = [(item.id, fault) for item in loaded.items if (fault := gold_fault(item))]
     if faults:
@@ -35,6 +39,22 @@ def check(evalset: str) -> None:
     genres = Counter(item.genre for item in loaded.items)
     click.echo(f"{loaded.name} {loaded.version}: {len(loaded.items)} items, {loaded.hash[:12]}")
     click.echo(", ".join(f"{genre} {number}" for genre, number in sorted(genres.items())))
+
+
+def _check_jaster(evalset: str) -> None:
+    """As `check`, for a set in llm-jp-eval's layout."""
+    from harness.items.jaster import read_directory, require_sound
+    from harness.items.load import find_home
+    from harness.protocols.jaster_suite import OWN, gold_notes
+
+    read = read_directory(find_home(OWN) if evalset == OWN else Path(evalset))
+    require_sound(read)
+    for one in read.found:
+        train = len(one.train.samples) if one.train else 0
+        items = len(one.asked.samples) if one.asked else 0
+        notes = "".join(f"; {note}" for note in gold_notes(one))
+        click.echo(f"{one.name}: {items} items, {train} examples{notes}")
+    click.echo(f"{evalset}: {len(read.found)} datasets, {read.hash[:12]}")
 
 
 @command.command("probes")
