@@ -20,7 +20,14 @@ CHAT_TEMPLATE = (
 
 
 def make_checkpoint(
-    path: Path, *, chat: bool = True, context: int = 512, seed: int = 0, heads: int = 2
+    path: Path,
+    *,
+    chat: bool = True,
+    context: int = 512,
+    seed: int = 0,
+    heads: int = 2,
+    layers: int = 2,
+    width: int = 64,
 ) -> Path:
     """Writes a random Llama (2 layers, width 64, one token a character) to `path`.
 
@@ -59,9 +66,9 @@ def make_checkpoint(
     model = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=len(tokens),
-            hidden_size=64,
-            intermediate_size=128,
-            num_hidden_layers=2,
+            hidden_size=width,
+            intermediate_size=2 * width,
+            num_hidden_layers=layers,
             num_attention_heads=heads,
             num_key_value_heads=heads // 2,
             max_position_embeddings=context,
