@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from harness.engines.types import Message, Sampling
+from harness.engines.types import Message
 from harness.items.schema import Item, content_hash
-from harness.protocols.types import Answer, Ask, Reading
+from harness.protocols.types import Answer, Ask, Reading, drawn
 from harness.scoring import SCORING_VERSION, Score
 from harness.scoring.constraints import CONSTRAINTS_VERSION
 from harness.scoring.constraints.score import score_constraints
@@ -52,14 +52,9 @@ class InstructionFollowing:
         for item in items:
             messages = (Message("user", item.turns[0]),)
             for sample in range(samples):
-                yield Ask(item, messages, self._sampling(item, sample, samples, seed), sample)
-
-    def _sampling(self, item: Item, sample: int, samples: int, seed: int) -> Sampling:
-        if samples == 1:
-            return Sampling(max_tokens=self.max_tokens)
-        # Its own seed for each sample of each item, so that neither order nor batch matters.
-        own = int(content_hash([seed, item.hash, sample])[:8], 16) & 0x7FFFFFFF
-        return Sampling(self.temperature, self.top_p, self.max_tokens, seed=own)
+                identity = (seed, item.hash, sample)
+                sampling = drawn(identity, samples, self.max_tokens, self.temperature, self.top_p)
+                yield Ask(item, messages, sampling, sample)
 
     def follow_up(self, ask: Ask, answer: Answer) -> Ask | None:
         return None

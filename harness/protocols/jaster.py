@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from harness.engines.types import Message, Sampling
 from harness.items.schema import DATASET_METRICS, Item, Metric, content_hash
-from harness.protocols.types import Answer, Ask, Reading
+from harness.protocols.types import Answer, Ask, Reading, drawn
 from harness.scoring import (
     SCORING_VERSION,
     Score,
@@ -168,11 +168,8 @@ class Jaster:
                     )
 
     def _ask(self, item: Item, shots: int, sample: int, samples: int, seed: int) -> Ask:
-        limit = item.max_tokens or 1
-        sampling = Sampling(max_tokens=limit)
-        if samples > 1:
-            own = int(content_hash([seed, item.hash, sample, shots])[:8], 16) & 0x7FFFFFFF
-            sampling = Sampling(self.temperature, self.top_p, limit, seed=own)
+        identity = (seed, item.hash, sample, shots)
+        sampling = drawn(identity, samples, item.max_tokens or 1, self.temperature, self.top_p)
         if VARIANTS[self.variant].frame == "completion":
             return Ask(item, (), sampling, sample, completion=llmjp_prompt(item, shots))
         return Ask(item, nejumi_messages(item, shots), sampling, sample)

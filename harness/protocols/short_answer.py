@@ -16,7 +16,7 @@ from typing import Any
 
 from harness.engines.types import Message, Sampling
 from harness.items.schema import Item, content_hash
-from harness.protocols.types import Answer, Ask, Reading
+from harness.protocols.types import Answer, Ask, Reading, drawn
 from harness.scoring import SCORING_VERSION, Score, score_answer, score_choice
 
 # Room for a byte-level tokenizer's three tokens a character and a few to say that it is over;
@@ -70,9 +70,9 @@ class ShortAnswer:
             messages = (Message("user", item.turns[0]),)
             limit = max_tokens(item)
             for sample in range(samples):
-                yield Ask(
-                    item, messages, self._sampling(item, limit, sample, samples, seed), sample
-                )
+                identity = (seed, item.hash, sample)
+                sampling = drawn(identity, samples, limit, self.temperature, self.top_p)
+                yield Ask(item, messages, sampling, sample)
             if self.choice and item.format.kind == "choice" and len(item.turns) == 1:
                 yield Ask(
                     item,
@@ -81,13 +81,6 @@ class ShortAnswer:
                     kind="choice",
                     continuations=item.format.labels,
                 )
-
-    def _sampling(self, item: Item, limit: int, sample: int, samples: int, seed: int) -> Sampling:
-        if samples == 1:
-            return Sampling(max_tokens=limit)
-        # Its own seed for each sample of each item, so that neither order nor batch matters.
-        own = int(content_hash([seed, item.hash, sample])[:8], 16) & 0x7FFFFFFF
-        return Sampling(self.temperature, self.top_p, limit, seed=own)
 
     def follow_up(self, ask: Ask, answer: Answer) -> Ask | None:
         turn = ask.turn + 1

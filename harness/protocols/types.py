@@ -8,7 +8,7 @@ from typing import Any, Literal
 from typing import Protocol as TypingProtocol
 
 from harness.engines.types import Message, Sampling
-from harness.items.schema import Item
+from harness.items.schema import Item, content_hash
 from harness.scoring import Score
 
 AskKind = Literal["answer", "choice"]
@@ -41,6 +41,18 @@ class Answer:
     text: str
     finish_reason: str
     likelihoods: tuple[tuple[float, int], ...] = ()
+
+
+def drawn(
+    identity: Sequence[Any], samples: int, max_tokens: int, temperature: float, top_p: float
+) -> Sampling:
+    """How one of `samples` answers is drawn: greedy when it is the only one; else tempered, with a
+    seed of its own made of `identity` (the user's seed, the item, the sample's number), so that
+    neither order nor batch matters."""
+    if samples == 1:
+        return Sampling(max_tokens=max_tokens)
+    own = int(content_hash(list(identity))[:8], 16) & 0x7FFFFFFF
+    return Sampling(temperature, top_p, max_tokens, seed=own)
 
 
 @dataclass(frozen=True)
