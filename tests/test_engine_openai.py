@@ -184,6 +184,14 @@ def test_messages_go_to_chat_and_text_to_completions(server: Server) -> None:
     assert raw["add_special_tokens"] is False
 
 
+def test_half_characters_do_not_reach_the_store(server: Server) -> None:
+    engine = OpenAIEngine(server.url)
+    talk = (Message("user", "答\ud83d"),)
+    answers = ask(engine, Request("half", talk), Request("whole", (Message("user", "😀"),)))
+    assert answers["half"].text == "答\ufffd"
+    assert answers["whole"].text == "😀"
+
+
 def test_likelihoods_come_from_echoed_prompts(server: Server) -> None:
     engine = OpenAIEngine(server.url)
     answers = ask(engine, Request("k", "Q: ", continuations=("A", "BC")))

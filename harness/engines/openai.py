@@ -154,7 +154,7 @@ class OpenAIEngine:
         details = getattr(usage, "prompt_tokens_details", None)
         return Generation(
             key=request.key,
-            text=text or "",
+            text=_whole(text or ""),
             finish_reason=reason,
             prompt_tokens=usage.prompt_tokens if usage else 0,
             completion_tokens=usage.completion_tokens if usage else 0,
@@ -244,6 +244,12 @@ class OpenAIEngine:
             raise ValueError("no echoed log-probabilities")
         values = [0.0 if value is None else float(value) for value in found.token_logprobs]
         return list(found.tokens[:size]), values[:size]
+
+
+def _whole(text: str) -> str:
+    """A text whose halves of surrogate pairs, which JSON can carry and no store can keep, are
+    joined or replaced by U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _sentence(error: Exception) -> str:
