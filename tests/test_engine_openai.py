@@ -184,12 +184,19 @@ def test_messages_go_to_chat_and_text_to_completions(server: Server) -> None:
     assert raw["add_special_tokens"] is False
 
 
-def test_half_characters_do_not_reach_the_store(server: Server) -> None:
-    engine = OpenAIEngine(server.url)
-    talk = (Message("user", "答\ud83d"),)
-    answers = ask(engine, Request("half", talk), Request("whole", (Message("user", "😀"),)))
+def test_half_characters_do_not_reach_the_store(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def chat(handler: Handler, body: dict[str, Any]) -> None:
+        text = "答\ud83d" if body["messages"][-1]["content"] == "half" else "答\ud83d\ude00"
+        choice = {"message": {"role": "assistant", "content": text}, "index": 0}
+        handler.answer("chat.completion", choice, 1)
+
+    monkeypatch.setattr(Handler, "chat", chat)
+    requests = (Request(name, (Message("user", name),)) for name in ("half", "two halves"))
+    answers = ask(OpenAIEngine(server.url), *requests)
     assert answers["half"].text == "答\ufffd"
-    assert answers["whole"].text == "😀"
+    assert answers["two halves"].text == "答😀"
 
 
 def test_likelihoods_come_from_echoed_prompts(server: Server) -> None:

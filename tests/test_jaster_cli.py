@@ -46,7 +46,7 @@ def test_a_malformed_dataset_is_not_imported(tmp_path: Path) -> None:
 def test_our_own_set_is_sound(tmp_path: Path) -> None:
     done = harness("items", "check", "jaster-ja", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "jaster-ja: 13 datasets" in done.stdout
+    assert "jaster-ja: 14 datasets" in done.stdout
     assert "break" not in done.stdout
     directory(tmp_path / "data" / "evaluation")
     done = harness("items", "check", "data", cwd=tmp_path)
