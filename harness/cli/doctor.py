@@ -29,7 +29,14 @@ def command(store: str | None, output: str | None) -> None:
     """Say what works here (Python, engines, training, store), and what mends the rest."""
     from harness.store.database import store_path
 
-    checks = [_python(), *_engines(), *_packages(), _store(store_path(store)), *_evalsets()]
+    checks = [
+        _python(),
+        *_engines(),
+        *_packages(),
+        _comet(),
+        _store(store_path(store)),
+        *_evalsets(),
+    ]
     if output:
         print_rows([asdict(check) for check in checks], output)
         return
@@ -75,6 +82,8 @@ def _packages() -> list[Check]:
         ("GGUF import", "gguf", "engines"),
         ("training", "megatron-core", "training"),
         ("lm-eval", "lm-eval", "lm-eval"),
+        ("BLEU of Japanese", "mecab-python3", "mt"),
+        ("M-IFEval's words", "janome", "m-ifeval"),
     ):
         try:
             checks.append(Check(what, True, f"{package} {version(package)}"))
@@ -82,6 +91,18 @@ def _packages() -> list[Check]:
             fix = f"pip install 'harness[{extra}]'"
             checks.append(Check(what, False, f"{package} is not installed", fix))
     return checks
+
+
+def _comet() -> Check:
+    import os
+
+    from harness.scoring.comet import MODEL_VARIABLE
+
+    model = os.environ.get(MODEL_VARIABLE)
+    if model and Path(model).is_file():
+        return Check("COMET", True, model)
+    detail = f"{MODEL_VARIABLE} names no file; translations are scored by BLEU alone"
+    return Check("COMET", False, detail, f"export {MODEL_VARIABLE}=.../checkpoints/model.ckpt")
 
 
 def _store(path: Path) -> Check:
