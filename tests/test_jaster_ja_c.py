@@ -9,7 +9,8 @@ from fractions import Fraction
 
 import pytest
 
-from harness.items.jaster import Found, Sample, read_directory, require_sound
+from harness.items.jaster import Found, read_directory, require_sound
+from harness.items.jaster_file import Sample
 from harness.items.load import find_home
 from harness.protocols.jaster_suite import gold_notes
 

@@ -282,8 +282,7 @@ class TransformersEngine:
 
 def _shape(task: Task) -> tuple[bool, int, list[int], int]:
     """Sort key: answers before likelihoods; answers the longest first, so that memory runs out
-    early or not at all, but those of one beginning together; likelihoods by their tokens, so that
-    neighbours share a beginning."""
+    early or not at all; those of one beginning together, as likelihoods are by their tokens."""
     if task.continuations:
         return (True, 0, task.prompt, 0)
     return (False, -task.max_tokens, task.prompt[:GROUPED_BY], -len(task.prompt))
