@@ -60,6 +60,16 @@ def _exact(answer: str, gold: str) -> MathVerdict | None:
     return None
 
 
+def exactly_equal(answer: str, gold: str) -> bool | None:
+    """Whether two answers are equal as far as the exact reader can tell; None where it cannot, or
+    where the texts are the same but say no value."""
+    if max(len(answer), len(gold)) > LONGEST:
+        return None
+    left, right = read(canonical(answer)), read(canonical(gold))
+    verdicts = [equal(a, b) for b in right for a in left]
+    return True if True in verdicts else None if None in verdicts or not verdicts else False
+
+
 def _has_value(text: str) -> bool:
     return any(character.isalnum() for character in text)
 

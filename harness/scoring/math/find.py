@@ -21,6 +21,7 @@ _QUANTITY = re.compile(
     r"(?:[ ]?(?!です|である|となり|になり|なの|だ)[A-Za-z%°ァ-ー一-龥/^0-9]{1,8})*"
 )
 _LONGEST = 20_000
+_LONGEST_QUANTITY = 60
 _MOST_CANDIDATES = 50
 
 
@@ -104,6 +105,8 @@ def _is_equation(sides: list[str]) -> bool:
 def _last_quantity(sentence: str) -> str | None:
     found = [match[0].strip(" ,.、:/") for match in _QUANTITY.finditer(sentence)]
     for candidate in reversed(found[-_MOST_CANDIDATES:]):
+        if len(candidate) > _LONGEST_QUANTITY:
+            return None
         for end in range(len(candidate), 0, -1):
             if read(canonical(candidate[:end])):
                 return candidate[:end]

@@ -199,12 +199,15 @@ def _collections_equal(a: Value, b: Value) -> bool | None:
             return False
         left, right = in_order(a), in_order(b)
         return _all(equal(x, y) for x, y in zip(left, right, strict=True))
-    rest = list(b.members)
-    for member in a.members:
-        verdicts = [equal(member, other) for other in rest]
-        if True not in verdicts:
-            return None if None in verdicts else False
-        rest.pop(verdicts.index(True))
+    table = [[equal(member, other) for other in b.members] for member in a.members]
+    if any(not {True, None} & set(line) for line in (*table, *zip(*table, strict=True))):
+        return False
+    free = set(range(len(table)))
+    for row in table:
+        match = next((place for place in sorted(free) if row[place] is True), None)
+        if match is None:
+            return None if any(None in line for line in table) else False
+        free.remove(match)
     return True
 
 
