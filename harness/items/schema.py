@@ -44,6 +44,7 @@ Metric = Literal[
     "float",
     "pearson",
     "comet",
+    "math",
 ]
 METRICS: tuple[Metric, ...] = get_args(Metric)
 # Of these an item has no score by itself that a rule could decide: pearson correlates all answers

@@ -15,6 +15,7 @@ from harness.scoring.jaster import (
 )
 from harness.scoring.json_object import InvalidObjectError, parse_object
 from harness.scoring.language import is_japanese, japanese_share
+from harness.scoring.math import MathVerdict, extract_math_answer, math_equal
 from harness.scoring.metrics import (
     char_f1,
     exact_match,
@@ -34,6 +35,7 @@ __all__ = [
     "SCORING_VERSION",
     "Failure",
     "InvalidObjectError",
+    "MathVerdict",
     "Score",
     "char_f1",
     "char_f1_llmjp",
@@ -41,6 +43,7 @@ __all__ = [
     "compare",
     "exact_match",
     "extract",
+    "extract_math_answer",
     "find_answer",
     "float_match",
     "format_fault",
@@ -51,6 +54,7 @@ __all__ = [
     "json_fields",
     "json_match",
     "llmjp_prediction",
+    "math_equal",
     "nejumi_format",
     "nejumi_prediction",
     "nfkc",

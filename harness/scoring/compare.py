@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.errors import HarnessError
 from harness.items.schema import DATASET_METRICS, Item, Metric
 from harness.scoring.jaster import char_f1_llmjp, float_match
+from harness.scoring.math import INSTALL, math_equal
 from harness.scoring.metrics import char_f1, exact_match, json_match, number_match, set_f1
 from harness.scoring.normalise import normalise, normalise_lines
 
@@ -23,8 +25,9 @@ def compare(
              strings only for json), and numbers asked for as such are compared by value
     golds    texts to compare with instead of the item's own
 
-    Raises ValueError for metrics that no single answer has by itself: constraints (see
-    `scoring.constraints.verdicts`), pearson and comet.
+    Raises HarnessError where only sympy could compare under `math` and math-verify is missing: a
+    score must not depend on what is installed. Raises ValueError for metrics that no single answer
+    has by itself: constraints (see `scoring.constraints.verdicts`), pearson and comet.
     """
     if metric == "constraints" or metric in DATASET_METRICS:
         raise ValueError(f"item {item.id}: {metric} has no gold to compare one answer with")
@@ -38,6 +41,8 @@ def _compare(metric: Metric, prediction: str, gold: str, item: Item, lenient: bo
         return number_match(prediction, gold, lenient)
     if metric == "json":
         return json_match(prediction, gold, lenient)
+    if metric == "math":
+        return _math_match(prediction, gold, item)
     if metric == "float":
         return float_match(prediction, gold, lenient)
     if lenient:
@@ -59,3 +64,13 @@ def _compare(metric: Metric, prediction: str, gold: str, item: Item, lenient: bo
     if metric == "char_f1_llmjp":
         return char_f1_llmjp(prediction, gold)
     return set_f1(prediction, gold)
+
+
+def _math_match(prediction: str, gold: str, item: Item) -> float:
+    verdict = math_equal(prediction, gold)
+    if verdict.reason == "math-verify is not installed":
+        raise HarnessError(
+            f"item {item.id}: metric math cannot compare {prediction[:80]!r} with {gold[:80]!r} "
+            f"without math-verify; run `{INSTALL}`"
+        )
+    return float(verdict.equal)

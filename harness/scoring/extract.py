@@ -11,6 +11,7 @@ from harness.items.schema import FormatRule, Item, JsonType
 from harness.scoring.format import BULLET, format_fault
 from harness.scoring.json_object import DECODER, checked_object, has_json_type
 from harness.scoring.labels import read_label
+from harness.scoring.math.find import extract_math_answer
 from harness.scoring.normalise import normalise, normalise_lines, trim, unify
 from harness.scoring.numerals import Number, kanji_number, numbers
 from harness.scoring.reading import DENIAL, Marked, boxed, clean, marks, statement
@@ -63,6 +64,8 @@ def extract(raw: str, item: Item) -> str:
                      bulleted entries, bullets and numbers removed; one line is split (`_parts`)
     pattern          the box, the whole text, the marked text, or the one line that matches the
                      pattern; all such lines where the pattern allows several
+
+    An item of metric `math` is read by `math.extract_math_answer`, whatever its format.
     """
     found = find_answer(raw, item)
     if found is not None:
@@ -76,6 +79,8 @@ def find_answer(raw: str, item: Item) -> str | None:
     raw, rule, prompt = trim(raw), item.format, item.turns[-1]
     if not raw:
         return None
+    if item.metric == "math":
+        return extract_math_answer(raw, prompt)
     # Nearly every line is a span, and any number of lines a list: those are always read.
     loose = rule.kind in ("span", "line") or (rule.kind == "lines" and rule.count is None)
     if not loose and format_fault(raw, rule, prompt) is None:
