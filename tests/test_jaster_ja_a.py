@@ -493,7 +493,7 @@ def opened(text: str, question: str) -> list[str]:
     week = [f"{day}曜日" for day in WEEKDAYS]
     if both := re.search(r"^(.+)と(.+)の両方が開いているのは何曜日ですか。$", question):
         return [day for day in week if day not in closed[both[1]] + closed[both[2]]]
-    first, second = group(r"^(.+)は開いていて(.+)は休みなのは何曜日ですか。$", question)
+    first, second = group(r"^(.+)が開いていて(.+)が休みなのは何曜日ですか。$", question)
     return [day for day in week if day not in closed[first] and day in closed[second]]
 
 
