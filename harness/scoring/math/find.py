@@ -20,6 +20,9 @@ _QUANTITY = re.compile(
     r"(?:(?:午前|午後)\s?)?[-+±]?[¥]?(?:[0-9零〇一二三四五六七八九十百千万億兆][0-9零〇一二三四五六七八九十百千万億兆,./:]*)"
     r"(?:[ ]?(?!です|である|となり|になり|なの|だ)[A-Za-z%°ァ-ー一-龥/^0-9]{1,8})*"
 )
+_THEREFORE = re.compile(
+    r"(?:よって|したがって|従って|ゆえに|つまり|すなわち|以上より|これより)、?\s?"
+)
 _LONGEST = 20_000
 _LONGEST_QUANTITY = 60
 _MOST_CANDIDATES = 50
@@ -52,6 +55,9 @@ def extract_math_answer(text: str, prompt: str = "") -> str | None:
         inner = next(group for group in formulas[-1].groups() if group is not None)
         return _result(inner)
     for sentence in reversed([part for part in re.split(r"[\n。]", text) if part.strip()]):
+        told = _CONCLUDED.sub("", _THEREFORE.sub("", sentence.strip(), count=1))
+        if len(told) <= _LONGEST_QUANTITY and read(canonical(told)):
+            return told.strip()
         if (found := _last_quantity(sentence)) is not None:
             return found
     return None

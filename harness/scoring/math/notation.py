@@ -52,6 +52,10 @@ _TEXT = {"text", "textrm", "textbf", "mathrm", "mathbf", "mathit", "mbox", "text
 _UNWRAPPED = {"boxed", "fbox", "underline", "displaylines"}
 _FRACTIONS = {"frac", "dfrac", "tfrac", "cfrac"}
 _COMMAND = re.compile(r"\\(?:([A-Za-z]+)\s?|(.))", re.DOTALL)
+_CASES = re.compile(
+    r"(?:\\left\s?\\\{)?\s?\\begin\{(?:cases|aligned|array)\}(?:\{[lcr]*\})?(.*?)"
+    r"\\end\{(?:cases|aligned|array)\}(?:\s?\\right\s?\.)?"
+)
 _SHORT_POWER = re.compile(r"\^\(([0-9])\)(?![0-9])")
 _DEEPEST = 30
 
@@ -102,7 +106,10 @@ def plain(text: str) -> str:
 
     Raises NotPlainError for commands that it does not know (\\sin, \\begin) and for loose braces.
     """
-    text = text.replace("{,}", ",").replace("\\$", "ドル").replace("$", "")
+    text = text.replace("{,}", ",").replace("\\$", "\0").replace("$", "").replace("\0", "$")
+    if (cases := _CASES.search(text)) is not None:  # equations that hold together
+        rows = (row.strip(" ,").replace("&", "") for row in cases[1].split("\\\\"))
+        text = _CASES.sub(lambda _: ", ".join(row for row in rows if row), text, count=1)
     if set(text) & set("\\{^_"):
         text = bare(_rewritten(text, 0))
     return _SHORT_POWER.sub(r"^\1", text)

@@ -30,6 +30,7 @@ _REWRITES = (
     (re.compile(r"([0-9]+)分の([0-9]+)"), r"(\2/\1)"),
     (re.compile(r"(?<![0-9/.,^])([0-9]+) ([0-9]+)/([0-9]+)(?![0-9/.])"), r"\1と(\2/\3)"),
     (re.compile(r"([0-9]+)と([0-9]+)/([0-9]+)(?![0-9/.])"), r"\1と(\2/\3)"),
+    (re.compile(r"(?<=[0-9])\s?対\s?(?=[0-9])"), ":"),
     (re.compile(r"^半分$"), "(1/2)"),
 )
 # A recurring decimal: with dots over the digits, a bar, brackets, or ... behind it.

@@ -35,6 +35,9 @@ _CLOCK = re.compile(
 )
 _NAME = re.compile(r"[A-Za-zα-ωΑ-Ω](?:_\(?[A-Za-z0-9]{1,3}\)?)?")
 _ASSIGNED = re.compile(rf"({_NAME.pattern})\s?(?:=|は)\s?(.+)", re.DOTALL)
+_FUNCTION = re.compile(r"([fgh])\s?\(([a-z])\)\s?=\s?(.+)", re.DOTALL)
+_TUPLE = re.compile(r"\(([^()=]+)\)\s?=\s?(\(.+\))")
+_ALL_NUMBERS = re.compile(r"(?:すべて|全て)の(?:実数|数)|\(-∞,\s?\+?∞\)")
 _ALTERNATIVES = "|".join(sorted(map(re.escape, UNITS), key=len, reverse=True))
 _PART = re.compile(rf"([0-9]+(?:\.[0-9]+)?|\([0-9]+/[0-9]+\))\s?({_ALTERNATIVES})(半)?(?:と\s?)?")
 _SUFFIX = re.compile(
@@ -76,6 +79,8 @@ def _readings(text: str, depth: int) -> list[Value]:
         return []
     if _NO_SOLUTION.fullmatch(text) or text == "{}":
         return [Words("解なし")]
+    if _ALL_NUMBERS.fullmatch(text):
+        return [Interval(None, None, True, True)]
     for special in (read_date(text), _clock(text)):
         if special is not None and (":" not in text or text.startswith("午")):
             return [special]
@@ -92,8 +97,13 @@ def _readings(text: str, depth: int) -> list[Value]:
         return [several]
     if (bracketed := _bracketed(text, depth)) is not None:
         return bracketed
+    if (point := _TUPLE.fullmatch(text)) is not None:
+        return _named_point(point[1], point[2], depth)
     if "±" in text and text.count("±") <= 2:
         return _both_signs(text, depth)
+    if (function := _FUNCTION.fullmatch(text)) and not set(function[3]) & set("=<>"):
+        value = scalar(function[3])
+        return [] if value is None else [Named(f"{function[1]}({function[2]})", number(value))]
     if (assigned := _ASSIGNED.fullmatch(text)) and not set(assigned[2]) & set("=<>"):
         name = re.sub(r"[()]", "", assigned[1])
         return [as_named(name, value) for value in _readings(assigned[2], depth + 1)]
@@ -304,6 +314,18 @@ def _members(pieces: list[str], depth: int) -> tuple[Value, ...] | None:
 
 def _distinct(members: tuple[Value, ...]) -> tuple[Value, ...]:
     return tuple(dict.fromkeys(members))
+
+
+def _named_point(names: str, values: str, depth: int) -> list[Value]:
+    """(x, y) = (1, 2) as x=1, y=2."""
+    called = [name.strip() for name in names.split(",")]
+    points = [one for one in _readings(values, depth + 1) if isinstance(one, Collection)]
+    if not points or len(points[0].members) != len(called):
+        return []
+    if not all(_NAME.fullmatch(name) for name in called):
+        return []
+    members = zip(called, points[0].members, strict=True)
+    return [Collection("list", tuple(Named(name, value) for name, value in members))]
 
 
 def _both_signs(text: str, depth: int) -> list[Value]:

@@ -64,6 +64,12 @@ yen 1: 円 ¥ yen
 dollars 1: ドル $ dollar dollars
 dollars 1/100: セント cent cents
 euros 1: ユーロ €
+density 1: g/cm^3
+density 1/1000: kg/m^3
+m/s^2 1: m/s^2 m/s²
+mol/L 1: mol/L mol/l
+g/mol 1: g/mol
+L/min 1: L/分 L/min 毎分L
 個 1: 個 こ コ ケ ヶ つ ツ
 個 12: ダース
 人 1: 人 名 にん
