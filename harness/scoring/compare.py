@@ -24,9 +24,9 @@ def compare(
     golds    texts to compare with instead of the item's own
 
     Raises ValueError for metrics that no single answer has by itself: constraints (see
-    `scoring.constraints.verdicts`), pearson and comet.
+    `scoring.constraints.verdicts`), code (it is run), pearson and comet.
     """
-    if metric == "constraints" or metric in DATASET_METRICS:
+    if metric in ("constraints", "code") or metric in DATASET_METRICS:
         raise ValueError(f"item {item.id}: {metric} has no gold to compare one answer with")
     if golds is None:
         golds = (item.answer, *item.accept)
