@@ -31,7 +31,7 @@ EQUIVALENT: dict[str, tuple[str, tuple[str, ...]]] = {
         ("2:28: 1 +1",),
     ),
     "complete/015": (
-        "all sizes shifted or scaled alike, tables larger than is read, size[i][j] the larger of two",
+        "sizes shifted or scaled alike, a table larger than read, size[i][j] the larger of two",
         (
             "3:36: range argument 0 +1",
             "3:14: 0 +1",
