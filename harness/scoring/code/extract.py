@@ -43,7 +43,7 @@ def extract_code(text: str, task: CodeTask) -> str | None:
     In this order: thoughts up to </think> are dropped; fenced blocks (of Python, or without a
     language), the last that defines the entry point, helpers of other blocks before it when it
     uses them; the longest run of lines without a fence that is Python and defines the entry point,
-    REPL prompts taken off; what answer = \"\"\"...\"\"\" holds; a continuation of the signature that
+    REPL prompts taken off; what answer = \"\"\"...\"\"\" holds; a continuation of a signature that
     the prompt left open, cut at its first statement at the top level that is none of def, class
     and import.
 
