@@ -116,5 +116,15 @@ def test_the_published_files(parts: tuple[str, ...], count: int, kana: int) -> N
     items = load_code_file(shared("code-and-math", *parts))
     assert len(items) == count
     assert sum("ドキュメント文字列" in item.turns[0] for item in items) == kana
-    runs = [code_run(item.code, item.code.reference) for item in items[:40] if item.code]
+    runs = [code_run(item.code, item.code.reference) for item in items[:60] if item.code]
     assert {one.verdict for one in run_trusted(runs, seconds=5)} == {"passed"}
+
+
+def test_a_broken_prompt_of_jhumaneval_does_not_fail_right_answers() -> None:
+    items = load_code_file(shared("code-and-math", "jhumaneval", "data", "jhuman-eval.jsonl.gz"))
+    (item,) = [one for one in items if one.id == "JHumanEval/64"]
+    assert item.code is not None
+    answer = "def vowels_count(s):\n    s = s.lower()\n"
+    answer += "    return sum(c in 'aeiou' for c in s) + (s[-1] == 'y')\n"
+    (outcome,) = run_trusted([code_run(item.code, answer)])
+    assert outcome.verdict == "passed"

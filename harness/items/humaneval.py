@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import re
 import zlib
@@ -46,7 +47,7 @@ def load_code_file(path: Path) -> tuple[Item, ...]:
 
     An item keeps its `task_id` (MBPP's numbers become `MBPP/12`), is asked in Japanese where its
     docstring is, and has one test for the whole `test` of HumanEval, or for each assert of MBPP
-    (`test_list` and `challenge_test_list`, after `test_setup_code`).
+    (`test_list` and `challenge_test_list`, each after `test_setup_code`).
 
     Raises HarnessError that names every fault with its line: bytes that are not UTF-8, broken
     JSON, a key missing or of the wrong type, a test that does not define `check`, a task given
@@ -138,13 +139,14 @@ def _mbpp(raw: dict[str, Any]) -> Item:
     setup = raw.get("test_setup_code", "")
     if not isinstance(setup, str):
         raise LineError("`test_setup_code` is no text, expected Python")
+    setup = setup.replace("\r\n", "\n")
     task = CodeTask(
         kind="function",
         entry_point=_tested(shown[0], code),
         checks="assert-file",
-        tests=tuple(CodeTest(source=one + "\n") for one in (*shown, *hidden)),
+        # MBPP's setup builds values of the program's own classes, so it comes after the program.
+        tests=tuple(CodeTest(source=f"{setup}\n{one}\n".lstrip()) for one in (*shown, *hidden)),
         reference=code,
-        setup=setup.replace("\r\n", "\n"),
     )
     ask = _ASK_MBPP.format(text=text.strip(), tests="\n".join(shown))
     return _made(f"MBPP/{number}" if isinstance(number, int) else number, ask, task)
@@ -164,16 +166,23 @@ def _made(name: str, ask: str, task: CodeTask) -> Item:
 
 
 def _before(prompt: str, entry: str) -> str:
-    """What stands before the function to complete: imports and helpers."""
-    head = re.split(rf"^def {re.escape(entry)}\b", prompt, maxsplit=1, flags=re.M)[0]
-    return head.strip("\n") + "\n" if head.strip() else ""
+    """What stands before the function to complete: imports and helpers. Nothing where that is no
+    program by itself: the prompt of JHumanEval/64 opens with a stray quotation mark."""
+    head, *rest = re.split(rf"^def {re.escape(entry)}\b", prompt, maxsplit=1, flags=re.M)
+    if not rest or not head.strip():
+        return ""
+    try:
+        ast.parse(head)
+    except (SyntaxError, ValueError):
+        return ""
+    return head.strip("\n") + "\n"
 
 
 def _tested(test: str, code: str) -> str:
     """The function that an assert calls: the first of the program's own that it names."""
     names = re.findall(r"^(?:def|class)\s+([A-Za-z_]\w*)", code, re.M)
     called = re.findall(r"([A-Za-z_]\w*)\s*\(", test)
-    found = next((name for name in called if name in names), None)
+    found: str | None = next((name for name in called if name in names), None)
     if found is None:
         raise LineError(f"`test_list` calls nothing that `code` defines ({', '.join(names[:3])})")
     return found

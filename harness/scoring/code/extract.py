@@ -252,7 +252,7 @@ def _tidy(code: str) -> str:
     """A block without empty lines around it and without an indentation that all lines share."""
     lines = code.strip("\n").split("\n")
     shared = min((len(one) - len(one.lstrip(" ")) for one in lines if one.strip()), default=0)
-    return "\n".join(one[shared:] if one.strip() else "" for one in lines).rstrip()
+    return "\n".join(one[shared:] for one in lines).rstrip()
 
 
 def _continuation(text: str, task: CodeTask) -> str | None:
@@ -260,7 +260,7 @@ def _continuation(text: str, task: CodeTask) -> str | None:
     if not task.entry_point or task.kind != "function" or not task.given.strip():
         return None
     given = task.given.rstrip("\n")
-    lines = text.strip("\n").split("\n")[:_MOST_LINES]
+    lines = re.sub(r"\A(?:[ \t]*\n)+", "", text).rstrip("\n").split("\n")[:_MOST_LINES]
     if not lines[0].strip():
         return None
     if lines[0][0] not in " \t":
