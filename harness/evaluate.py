@@ -36,6 +36,7 @@ from harness.evaluation_rows import (
 )
 from harness.items.schema import Item, content_hash
 from harness.protocols.types import Answer, Ask, Protocol
+from harness.scoring.code.score import HarnessFaultError
 from harness.store import database, queries, write
 
 log = logging.getLogger(__name__)
@@ -277,6 +278,7 @@ class _Run:
     ) -> None:
         scores: list[write.Row] = []
         readings: list[write.Row] = []
+        settled: list[tuple[Planned, Generation]] = []
         for entry, generation in answers:
             if generation.finish_reason != "error":
                 answer = Answer(
@@ -284,11 +286,16 @@ class _Run:
                     generation.finish_reason,
                     tuple((item.logprob, item.tokens) for item in generation.likelihoods),
                 )
-                scores += score_rows(self.protocol, entry, answer)
-                readings += reading_rows(self.protocol, entry, answer)
+                try:
+                    scores += score_rows(self.protocol, entry, answer)
+                    readings += reading_rows(self.protocol, entry, answer)
+                except HarnessFaultError as fault:
+                    # Nothing was learnt about the answer: failed, and owed again.
+                    generation = replace(generation, finish_reason="error", error=str(fault))
+            settled.append((entry, generation))
         rows = [
             generation_row(self.checkpoint, self.engine, entry, generation)
-            for entry, generation in answers
+            for entry, generation in settled
         ]
         batch = {"requests": requests, "generations": rows, "scores": scores, "readings": readings}
         write.spool(self.store, batch)
@@ -304,6 +311,7 @@ class _Run:
         write.ingest(self.store)
         done, failed, failures = queries.counts(self.store, self.id)
         whole = done + failed == self.progress.planned and not self.owed
+        self.progress = replace(self.progress, done=done, failed=failed)
         self._record("complete" if whole else "running", done, failed, failures, {})
         write.ingest(self.store)
 

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     default="probes,basics",
     show_default=True,
     metavar="A,B",
-    help="probes, probes:LEVELS, basics, jaster, jaster-ja, if-ja, or a path to an evalset; "
-    "jaster@nejumi-v4, jaster:DIR and if-ja:FILE choose another protocol and the user's files.",
+    help="probes, probes:LEVELS, basics, jaster, jaster-ja, if-ja, code-ja, or a path to an "
+    "evalset; jaster@nejumi-v4, jaster:DIR, if-ja:FILE and code:FILE choose another protocol and "
+    "the user's files.",
 )
 @click.option(
     "--limit",

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from harness.errors import HarnessError
+from harness.items.code_task import CodeTask, CodeTest
 from harness.items.jsonl import (
     LineError,
     decode,
@@ -167,6 +168,8 @@ def _item(line: bytes, number: int) -> Item:
     for position, constraint in enumerate(_list(raw.get("constraints"))):
         if isinstance(constraint, dict):
             _check_fields(constraint, Constraint, f"constraints[{position}].")
+    if isinstance(raw.get("code"), dict):
+        _check_code_fields(raw["code"])
     try:
         # The text was read by `json` above, for the column of a fault and for repeated keys,
         # which a direct msgspec decode does not tell; the types are msgspec's to check.
@@ -185,9 +188,17 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _check_fields(
-    raw: Mapping[str, Any], kind: type[Item] | type[FormatRule] | type[Constraint], at: str
-) -> None:
+def _check_code_fields(raw: Mapping[str, Any]) -> None:
+    _check_fields(raw, CodeTask, "code.")
+    for position, test in enumerate(_list(raw.get("tests"))):
+        if isinstance(test, dict):
+            at = f"code.tests[{position}]."
+            _check_fields(test, CodeTest, at)
+            if "args" in test and "expected" not in test:
+                raise LineError(f"missing `{at}expected`, expected the value that the call returns")
+
+
+def _check_fields(raw: Mapping[str, Any], kind: type[Any], at: str) -> None:
     """msgspec ignores unknown keys of a dataclass; a misspelt `acept` must not pass."""
     known = [field.name for field in fields(kind)]
     for key in raw:

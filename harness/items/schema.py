@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, get_args
 
+from harness.items.code_task import CodeTask, code_fault
+
 GENRES = (
     "writing",
     "roleplay",
@@ -45,6 +47,7 @@ Metric = Literal[
     "pearson",
     "comet",
     "math",
+    "code",
 ]
 METRICS: tuple[Metric, ...] = get_args(Metric)
 # Of these an item has no score by itself that a rule could decide: pearson correlates all answers
@@ -69,7 +72,7 @@ class FormatRule:
       json     one JSON object with exactly the keys of `keys`, each of the type named there
       lines    `count` lines (any positive number when None), one entry each, no bullets
       pattern  the whole answer matches the regular expression `pattern`
-      free     any text; the item's constraints say what is asked of it
+      free     any text; the item's constraints, or its code, say what is asked of it
     """
 
     kind: FormatKind
@@ -120,6 +123,8 @@ class Item:
                (a benchmark that repeats a question counts it each time)
     constraints  what the answer must keep to, all of it; such an item has no gold answer: its
                `answer` is empty, its format free, its metric "constraints"
+    code       the program that is wanted and its hidden tests; such an item has no gold answer
+               either: its `answer` is empty, its format free, its metric "code"
     """
 
     id: str
@@ -140,6 +145,7 @@ class Item:
     max_tokens: int | None = None
     copy: int = 0
     constraints: tuple[Constraint, ...] = ()
+    code: CodeTask | None = None
 
     @cached_property
     def hash(self) -> str:
@@ -150,6 +156,7 @@ class Item:
             "max_tokens": self.max_tokens,
             "copy": self.copy,
             "constraints": self.constraints,
+            "code": self.code.scored() if self.code else None,
         }
         return content_hash(
             {
@@ -195,6 +202,8 @@ def check_item(item: Item) -> str | None:
         )
     if not item.turns or any(not turn.strip() for turn in item.turns):
         return "`turns` holds no text, expected one or more user messages"
+    if item.code is not None or item.metric == "code":
+        return _code_item_fault(item)
     constrained = bool(item.constraints)
     if constrained != (rule.kind == "free") or constrained != (item.metric == "constraints"):
         return (
@@ -224,6 +233,18 @@ def check_format(rule: FormatRule) -> str | None:
         except (re.error, OverflowError, RecursionError) as error:
             return f"`format.pattern` is not a regular expression: {error}"
     return None
+
+
+def _code_item_fault(item: Item) -> str | None:
+    if item.code is None or item.metric != "code" or item.format.kind != "free":
+        return "`code`, `format.kind` free and `metric` code go together, expected all three"
+    if item.constraints or item.answer or item.accept:
+        return "`constraints`, `answer` or `accept` is filled, expected none of them beside `code`"
+    if len(item.turns) != 1:
+        return f"{len(item.turns)} `turns`, expected one user message beside `code`"
+    if item.level is not None and not 1 <= item.level <= 5:
+        return f"`level` is {item.level}, expected 1 to 5"
+    return code_fault(item.code)
 
 
 def _constrained_fault(item: Item) -> str | None:

@@ -12,15 +12,18 @@ from typing import Any
 import msgspec
 
 from harness.errors import HarnessError
+from harness.items.humaneval import load_code_file
 from harness.items.load import find_evalset, load_evalset
 from harness.items.m_ifeval import load_m_ifeval
 from harness.items.probes.generate import probes
 from harness.items.schema import Item
+from harness.protocols.code import Code, require_code
 from harness.protocols.instruction_following import InstructionFollowing
 from harness.protocols.jaster import VARIANTS, Jaster
 from harness.protocols.jaster_suite import is_jaster, open_jaster
 from harness.protocols.short_answer import ShortAnswer
 from harness.protocols.types import Protocol
+from harness.scoring.code.types import Runner
 from harness.scoring.constraints import RULES, has_tokenizer
 
 PROBES_PER_LEVEL = 4
@@ -45,8 +48,9 @@ def open_suite(
     imported: tuple[Path, str] | None = None,
 ) -> Suite:
     """The suite of a name as typed: `probes`, `probes:LEVELS` (`probes:1`, `probes:1-3`), an
-    evalset of this project (`basics`, `if-ja`), `if-ja:PATH` (a file of M-IFEval's), a path to an
-    evalset of the user's, or `jaster` (see `jaster_suite.open_jaster`).
+    evalset of this project (`basics`, `if-ja`, `code-ja`), `if-ja:PATH` (a file of M-IFEval's),
+    `code:PATH` (a file of HumanEval's, JHumanEval's or MBPP's), a path to an evalset of the
+    user's, or `jaster` (see `jaster_suite.open_jaster`).
 
     limit  this many items, spread evenly over genres, skills and levels; -1 for all. Jaster: the
            first ones of each dataset, 100 where it is None
@@ -69,14 +73,28 @@ def open_suite(
     elif head == "if-ja" and argument:
         items = load_m_ifeval(Path(argument))
         protocol = _instruction_following(name, head, items)
+    elif head == "code" and argument:
+        items = load_code_file(Path(argument))
+        protocol = Code(head, runner=code_runner())
     else:
         evalset = load_evalset(find_evalset(name))
         items = evalset.items
-        if any(item.constraints for item in items):
+        if any(item.code for item in items):
+            require_code(name, items)
+            protocol = Code(evalset.name, runner=code_runner())
+        elif any(item.constraints for item in items):
             protocol = _instruction_following(name, evalset.name, items)
         else:
             protocol = ShortAnswer(evalset.name, choice=True)
     return Suite(protocol, tuple(spread(items, limit)))
+
+
+def code_runner() -> Runner | None:
+    """What runs the programs of coding suites, or None where nothing here can.
+
+    The one place where the sandbox is joined: return its `Runner` (`scoring.code.types`).
+    """
+    return None
 
 
 def protocol_from(definition: Mapping[str, Any]) -> Protocol:
@@ -84,9 +102,10 @@ def protocol_from(definition: Mapping[str, Any]) -> Protocol:
 
     Raises HarnessError for one that this version does not know.
     """
-    kinds: dict[str, type[ShortAnswer] | type[InstructionFollowing] | type[Jaster]] = {
+    kinds: dict[str, type[ShortAnswer | InstructionFollowing | Jaster | Code]] = {
         "short-answer": ShortAnswer,
         "instruction-following": InstructionFollowing,
+        "code": Code,
     }
     kinds |= {f"jaster/{name}": Jaster for name in VARIANTS}
     kind = kinds.get(str(definition.get("protocol")))
@@ -96,7 +115,10 @@ def protocol_from(definition: Mapping[str, Any]) -> Protocol:
             f"know (it knows {', '.join(kinds)}); upgrade harness"
         )
     names = {field.name for field in fields(kind)}
-    return msgspec.convert({key: definition[key] for key in definition if key in names}, kind)
+    known = {key: definition[key] for key in definition if key in names}
+    if kind is Code:  # msgspec cannot take in a type that holds a function
+        return Code(**known, runner=code_runner())
+    return msgspec.convert(known, kind)
 
 
 def _instruction_following(name: str, suite: str, items: Sequence[Item]) -> InstructionFollowing:

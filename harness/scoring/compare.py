@@ -27,9 +27,10 @@ def compare(
 
     Raises HarnessError where only sympy could compare under `math` and math-verify is missing: a
     score must not depend on what is installed. Raises ValueError for metrics that no single answer
-    has by itself: constraints (see `scoring.constraints.verdicts`), pearson and comet.
+    has by itself: constraints (see `scoring.constraints.verdicts`), code (it is run), pearson and
+    comet.
     """
-    if metric == "constraints" or metric in DATASET_METRICS:
+    if metric in ("constraints", "code") or metric in DATASET_METRICS:
         raise ValueError(f"item {item.id}: {metric} has no gold to compare one answer with")
     if golds is None:
         golds = (item.answer, *item.accept)
