@@ -1,0 +1,108 @@
+"""Puts programs to hidden tests in the sandbox, and decides outside it which of them they pass."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+
+from harness.items.code_task import CodeTest
+from harness.sandbox.pool import Pool
+from harness.sandbox.types import LANGUAGES, Execution, Limits, Program, Step
+from harness.scoring.code.equal import same_output, same_value
+from harness.scoring.code.types import CodeOutcome, CodeRun, Runner, Verdict
+
+# Real time may be this many times the processor time: a busy machine fails no program, and one
+# that sleeps is not waited for long.
+_WALL_TIMES = 3.0
+
+
+def sandbox_runner(pool: Pool) -> Runner:
+    """What `scoring.code` and the protocols run programs by; several runs go on at once."""
+
+    def run(runs: Sequence[CodeRun]) -> list[CodeOutcome]:
+        programs = [program(one) for one in runs]
+        found = [pool.run(programs[0])] if len(programs) == 1 else pool.run_many(programs)
+        return [outcome(one, steps) for one, steps in zip(runs, found, strict=True)]
+
+    return run
+
+
+def program(run: CodeRun) -> Program:
+    """The program of a run, with a step for each of its tests; nothing in it says what a value or
+    an output should be."""
+    language = next((one for one in LANGUAGES if one == run.language), None)
+    if language is None:
+        raise ValueError(f"language {run.language!r}: expected one of {', '.join(LANGUAGES)}")
+    limits = Limits(
+        cpu=run.limits.seconds,
+        wall=_WALL_TIMES * run.limits.seconds,
+        memory=run.limits.memory,
+        output=run.limits.output,
+    )
+    steps = tuple(_step(run, test) for test in run.tests)
+    return Program(run.source, language, steps, run.entry_point, run.setup, limits)
+
+
+def outcome(run: CodeRun, executions: Sequence[Execution]) -> CodeOutcome:
+    """What a program's executions come to: its verdict is that of the first test not passed."""
+    verdicts = [_verdict(run, *pair) for pair in zip(run.tests, executions, strict=True)]
+    passed = sum(verdict == "passed" for verdict, _ in verdicts)
+    for position, (verdict, detail) in enumerate(verdicts):
+        if verdict != "passed":
+            return CodeOutcome(verdict, passed, position, detail)
+    return CodeOutcome("passed", passed)
+
+
+def _step(run: CodeRun, test: CodeTest) -> Step:
+    match run.checks:
+        case "calls":
+            return Step(args=test.args)
+        case "stdio":
+            return Step(stdin=test.stdin)
+        case "assert-file":
+            return Step(source=test.source)
+
+
+def _verdict(run: CodeRun, test: CodeTest, found: Execution) -> tuple[Verdict, str]:
+    if found.ending != "normal":
+        # The test's own complaint is a wrong answer, not a program that broke.
+        asserted = run.checks == "assert-file" and found.detail.startswith("AssertionError")
+        return "failed" if asserted else found.ending, found.detail
+    match run.checks:
+        case "calls":
+            good, shown = _returned(run, test, found)
+        case "stdio":
+            good, shown = same_output(test.stdout or "", found.stdout), repr(found.stdout)
+        case "assert-file":
+            good, shown = True, ""
+    return ("passed", "") if good else ("failed", shown[:200])
+
+
+def _returned(run: CodeRun, test: CodeTest, found: Execution) -> tuple[bool, str]:
+    if found.value is None:
+        return False, found.detail
+    try:
+        value = json.loads(found.value)
+        return same_value(test.expected, value, run.tolerance), f"returned {found.value}"
+    except (ValueError, RecursionError):
+        return False, "returned a value too large or too deep to be compared"
+
+
+_shared: Pool | None = None
+_lock = threading.Lock()
+
+
+def shared_pool() -> Pool:
+    """This process's pool, made when it is first asked for; its sandboxes end with the process.
+
+    Raises HarnessError where no level works here.
+    """
+    global _shared
+    with _lock:
+        if _shared is None:
+            import atexit
+
+            _shared = Pool()
+            atexit.register(_shared.close)
+        return _shared
