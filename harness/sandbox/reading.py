@@ -91,7 +91,7 @@ def _killed(number: int, stderr: str) -> tuple[Ending, str]:
 def _raised(said: dict[str, Any], processes: int) -> tuple[Ending, str]:
     kind, number = _text(said["error"]), said.get("errno")
     line = f"{kind}: {_text(said.get('text', ''))}".strip(": ")
-    if kind == "MemoryError":
+    if kind == "MemoryError" or number == errno.ENOMEM:
         return "memory", line
     if number in _REFUSED:
         return "forbidden", line

@@ -119,7 +119,8 @@ def _run_python(job: dict[str, Any], step: dict[str, Any], token: str) -> NoRetu
             traceback.print_exception(error)
     for stream in (sys.stdout, sys.stderr):
         try:
-            stream.flush()
+            if not stream.closed:
+                stream.flush()
         except BaseException as error:
             status, said = status or 1, said if status else _describe(error)
     _write(_RESULT, (_encode(said) + "\n").encode())

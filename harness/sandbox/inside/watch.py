@@ -125,7 +125,9 @@ def _look(limits: dict[str, Any]) -> str | None:
         ticks += sum(map(int, fields[11:15]))
         threads += int(fields[17]) if fields else 0
         pages += int(fields[21]) if fields else 0
-    if pages * resource.getpagesize() > limits["memory"]:
+    resident = pages * resource.getpagesize()
+    # Pages that processes share are resident in each: only their shares tell, which cost more.
+    if resident > limits["memory"] and _shares() > limits["memory"]:
         return "memory"
     if ticks / os.sysconf("SC_CLK_TCK") > limits["cpu"]:
         return "timeout"
@@ -139,6 +141,15 @@ def _stat(pid: int) -> list[str]:
             return file.read().rpartition(")")[2].split()
     except OSError:
         return []
+
+
+def _shares() -> int:
+    """Bytes of memory of all that came of the child, shared pages counted once."""
+    total = 0
+    for pid in _descendants():
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/smaps_rollup") as file:
+            total += sum(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+    return total * 1024
 
 
 def _descendants() -> set[int]:
