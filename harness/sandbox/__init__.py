@@ -2,6 +2,7 @@
 
 from harness.sandbox.levels import Support, best_level, support
 from harness.sandbox.pool import Pool
+from harness.sandbox.shared import LEAST_VARIABLE, least_level, require, shared_runner
 from harness.sandbox.types import (
     LANGUAGES,
     LEVELS,
@@ -16,6 +17,7 @@ from harness.sandbox.types import (
 
 __all__ = [
     "LANGUAGES",
+    "LEAST_VARIABLE",
     "LEVELS",
     "Ending",
     "Execution",
@@ -27,5 +29,8 @@ __all__ = [
     "Step",
     "Support",
     "best_level",
+    "least_level",
+    "require",
+    "shared_runner",
     "support",
 ]

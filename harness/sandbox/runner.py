@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.items.code_task import CodeTest
 from harness.sandbox.pool import Pool
@@ -18,14 +18,29 @@ _WALL_TIMES = 3.0
 
 
 def sandbox_runner(pool: Pool) -> Runner:
-    """What `scoring.code` and the protocols run programs by; several runs go on at once."""
+    """What `scoring.code` and the protocols run programs by. Several runs go on at once, and so do
+    the tests of one run that comes alone."""
 
     def run(runs: Sequence[CodeRun]) -> list[CodeOutcome]:
-        programs = [program(one) for one in runs]
-        found = [pool.run(programs[0])] if len(programs) == 1 else pool.run_many(programs)
-        return [outcome(one, steps) for one, steps in zip(runs, found, strict=True)]
+        parts = [_parts(program(one), pool.workers if len(runs) == 1 else 1) for one in runs]
+        found = iter(pool.run_many([part for each in parts for part in each]))
+        return [
+            outcome(one, [step for _ in each for step in next(found)])
+            for one, each in zip(runs, parts, strict=True)
+        ]
 
     return run
+
+
+def _parts(whole: Program, most: int) -> list[Program]:
+    """A program as several with some of its steps each; every step starts afresh anyway."""
+    if whole.language == "cpp" or len(whole.steps) < 2 * most:  # Compiled once.
+        return [whole]
+    size = -(-len(whole.steps) // most)
+    return [
+        replace(whole, steps=whole.steps[start : start + size])
+        for start in range(0, len(whole.steps), size)
+    ]
 
 
 def program(run: CodeRun) -> Program:
@@ -87,22 +102,3 @@ def _returned(run: CodeRun, test: CodeTest, found: Execution) -> tuple[bool, str
         return same_value(test.expected, value, run.tolerance), f"returned {found.value}"
     except (ValueError, RecursionError):
         return False, "returned a value too large or too deep to be compared"
-
-
-_shared: Pool | None = None
-_lock = threading.Lock()
-
-
-def shared_pool() -> Pool:
-    """This process's pool, made when it is first asked for; its sandboxes end with the process.
-
-    Raises HarnessError where no level works here.
-    """
-    global _shared
-    with _lock:
-        if _shared is None:
-            import atexit
-
-            _shared = Pool()
-            atexit.register(_shared.close)
-        return _shared
