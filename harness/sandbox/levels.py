@@ -95,7 +95,7 @@ def _strict(lent: Path) -> tuple[str, ...]:
     root = os.getuid() == 0
     _, binary, binds = _python_view()
     inner = [
-        *(bwrap, "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent"),
+        *(bwrap, "--unshare-all", "--unshare-user", "--disable-userns"),
         *("--new-session", "--as-pid-1", "--cap-drop", "ALL", "--hostname", "sandbox"),
         *("--clearenv", *_flatten("--setenv", _SETTINGS)),
         *_view(binds if not root else [(target, target) for _, target in binds]),
@@ -110,7 +110,7 @@ def _strict(lent: Path) -> tuple[str, ...]:
     # Root's own limits are not enforced by the kernel, so root first becomes nobody, within a view
     # in which nobody can read what the inner sandbox is made of.
     outer = [
-        *(bwrap, "--die-with-parent", *_view(binds), "--bind", "/proc", "/proc"),
+        *(bwrap, *_view(binds), "--bind", "/proc", "/proc"),
         *("--dev", "/dev", "--tmpfs", "/tmp", "--", *_as_nobody()),
     ]
     return (*outer, *inner)
@@ -128,7 +128,7 @@ def _namespaces(lent: Path) -> tuple[str, ...]:
     return (
         *(_as_nobody() if os.getuid() == 0 else ()),
         *(unshare, "--user", "--map-root-user", "--pid", "--net", "--ipc", "--uts", "--mount"),
-        *("--mount-proc", "--fork", "--kill-child", "sh", "-c", mounts, "sh"),
+        *("--mount-proc", "--fork", "sh", "-c", mounts, "sh"),
         *(setpriv, "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"),
         *_plain_python(lent),
     )

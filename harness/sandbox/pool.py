@@ -39,7 +39,6 @@ class Pool:
         self._all = [_Slot(self.level) for _ in range(self.workers)]
         for slot in self._all:
             self._slots.put(slot)
-        self._closed = False
 
     def __enter__(self) -> Self:
         return self
@@ -75,7 +74,7 @@ class Pool:
 
     def pids(self) -> list[int]:
         """The process ids of the sandboxes that are running now."""
-        return [slot.worker.pid for slot in self._all if slot.worker]
+        return [worker.pid for slot in self._all if (worker := slot.worker)]
 
     def close(self) -> None:
         """Ends every sandbox and all that runs in it."""

@@ -7,6 +7,7 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -22,6 +23,7 @@ from harness.sandbox.types import Execution, Level, Program
 _START_SECONDS = 60.0
 # Beyond a step's own wall time: for the zygote to kill, reap and report on a crowded machine.
 _GRACE_SECONDS = 30.0
+_END_SECONDS = 10.0
 _MAX_LINE = 64 * 1024 * 1024
 
 
@@ -85,14 +87,18 @@ class Worker:
         return tuple(found), bool(self._receive(_GRACE_SECONDS).get("clean"))
 
     def close(self) -> None:
-        """Kills everything in the sandbox; may be called again."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
-        self._process.wait()
+        """Ends the sandbox and everything in it; may be called again."""
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe:
                 with contextlib.suppress(OSError):
                     pipe.close()
+        try:
+            # The inner side ends, and all that runs there with it, when nobody talks to it.
+            self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
         self._take_back()
 
     def _take_back(self) -> None:

@@ -7,6 +7,7 @@ import ctypes
 import importlib
 import json
 import os
+import random
 import resource
 import signal
 import sys
@@ -22,7 +23,7 @@ from . import scratch
 _MODULES = (
     *("abc", "bisect", "collections", "collections.abc", "copy", "dataclasses", "datetime"),
     *("decimal", "enum", "fractions", "functools", "heapq", "io", "itertools", "math"),
-    *("operator", "random", "re", "statistics", "string", "struct", "textwrap", "time"),
+    *("operator", "re", "statistics", "string", "struct", "textwrap", "time"),
     *("typing", "unicodedata"),
 )
 # Bound before any program runs: a program that patches a module does not change these.
@@ -94,6 +95,7 @@ def _run_python(job: dict[str, Any], step: dict[str, Any], token: str) -> NoRetu
     sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
     sys.argv = ["solution.py"]
+    random.seed(0)  # So that a program gets the same verdict each time.
     sys.path.insert(0, scratch.HERE)
     script = step["args"] is None and step["source"] is None
     module = types.ModuleType("__main__" if script else "solution")
@@ -112,7 +114,8 @@ def _run_python(job: dict[str, Any], step: dict[str, Any], token: str) -> NoRetu
             atexit._run_exitfuncs()
     except SystemExit as stop:
         status = _leave(stop) if script else 1
-        said = {"error": "SystemExit", "text": "it left before its end"} if status else {}
+        text = str(status) if script else "it left before its end"
+        said = {"error": "SystemExit", "text": text} if status else {}
     except BaseException as error:
         status, said = 1, _describe(error)
         with contextlib.suppress(BaseException):

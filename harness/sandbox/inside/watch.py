@@ -25,9 +25,17 @@ def is_init() -> bool:
     return os.getpid() == 1
 
 
-def run_step(job: dict[str, Any], step: dict[str, Any], token: str) -> Report:
+class HostGoneError(Exception):
+    """Nobody waits for the answer any more."""
+
+
+def run_step(job: dict[str, Any], step: dict[str, Any], token: str, host: int) -> Report:
     """Runs one step to its end, and leaves no process of it behind. All but `said` are facts that
-    the program could not make up."""
+    the program could not make up.
+
+    host  the descriptor that jobs come by. The host is silent during a step: when there is
+          something to read, it is the end
+    """
     stdin = os.memfd_create("stdin", _MFD_CLOEXEC)
     os.write(stdin, (step["stdin"] or "").encode("utf-8", "surrogatepass"))
     os.lseek(stdin, 0, os.SEEK_SET)
@@ -41,7 +49,7 @@ def run_step(job: dict[str, Any], step: dict[str, Any], token: str) -> Report:
     readers = out, err, result = [_Reader(read) for read, _ in pipes]
     limits = job["limits"]
     try:
-        stopped = _watch(pid, readers, limits, started)
+        stopped = _watch(pid, readers, limits, started, host)
         status, cpu = _kill_all(pid)
         for reader in readers:
             reader.drain()
@@ -90,19 +98,24 @@ class _Reader:
 
 
 def _watch(
-    pid: int, readers: Sequence[_Reader], limits: dict[str, Any], started: float
+    pid: int, readers: Sequence[_Reader], limits: dict[str, Any], started: float, host: int
 ) -> str | None:
-    """Waits for the child to end, or for the first limit that it breaks, which it names."""
+    """Waits for the child to end, or for the first limit that it breaks, which it names. Where the
+    host has gone, kills everything and raises HostGoneError."""
     ended = os.pidfd_open(pid)
     looked = started
     with selectors.DefaultSelector() as selector:
         selector.register(ended, selectors.EVENT_READ)
+        selector.register(host, selectors.EVENT_READ)
         for reader in readers:
             selector.register(reader.fd, selectors.EVENT_READ, reader)
         try:
             while (left := started + limits["wall"] - time.monotonic()) > 0:
                 for key, _ in selector.select(min(_WATCH_SECONDS, left)):
-                    if key.data is None:
+                    if key.fd == host:
+                        _kill_all(pid)
+                        raise HostGoneError
+                    if key.fd == ended:
                         return None
                     if not key.data.read():
                         selector.unregister(key.fd)

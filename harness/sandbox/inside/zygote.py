@@ -4,6 +4,7 @@ Reads one JSON object a line from its standard input and writes one a line to it
 It decides nothing about right or wrong: it never sees what a test expects of a value or an output.
 """
 
+import contextlib
 import ctypes
 import gc
 import json
@@ -14,7 +15,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from . import child, scratch
-from .watch import Report, is_init, run_step
+from .watch import HostGoneError, Report, is_init, run_step
 
 PR_SET_DUMPABLE, PR_SET_SECCOMP = 4, 22
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 36, 38
@@ -48,15 +49,16 @@ def main() -> None:
     # What is here now is shared with every child, and the collector need not touch it.
     gc.collect()
     gc.freeze()
-    for report in serve(map(json.loads, lines)):
-        say(report)
+    with contextlib.suppress(HostGoneError, BrokenPipeError):
+        for report in serve(map(json.loads, lines), host_in):
+            say(report)
 
 
-def serve(jobs: Iterable[dict[str, Any]]) -> Iterable[Report]:
+def serve(jobs: Iterable[dict[str, Any]], host: int) -> Iterable[Report]:
     """For each job one report a step, then whether all was left clean. "worn" in a step's stead
     ends the job: the directory could not be emptied, and a fresh sandbox is wanted."""
     for job in jobs:
-        failed = build(job) if "compile" in job else None
+        failed = build(job, host) if "compile" in job else None
         for step in job["steps"]:
             if not scratch.clean():
                 yield {"worn": True}
@@ -65,17 +67,17 @@ def serve(jobs: Iterable[dict[str, Any]]) -> Iterable[Report]:
             token = os.urandom(16).hex()
             if failed is None:
                 scratch.place(job, step, token)
-            yield failed or run_step(job, step, token)
+            yield failed or run_step(job, step, token, host)
         else:
             yield {"clean": scratch.clean()}
 
 
-def build(job: dict[str, Any]) -> Report | None:
+def build(job: dict[str, Any], host: int) -> Report | None:
     """Compiles a program and keeps what came out; the report of a compilation that failed."""
     scratch.place(job, {}, "")
     limits = job["compile_limits"]
     compiling = {**job, "command": job["compile"], "limits": limits, "address_space": -1}
-    report = run_step(compiling, {"stdin": None}, "")
+    report = run_step(compiling, {"stdin": None}, "", host)
     if report["stopped"] or report["status"]:
         return {**report, "compiling": True}
     job["built"] = scratch.read(job["binary"])
