@@ -19,7 +19,7 @@ from harness.items.code_task import CodeTest, TestKind
 from harness.scoring.code.types import VERDICTS, CodeLimits, CodeRun, Verdict
 
 GROUPS = ("processes", "memory", "output", "files", "network", "kernel", "cheats")
-LIMITS = CodeLimits(seconds=1.0, memory=256 * 1024 * 1024, output=256 * 1024)
+LIMITS = CodeLimits(seconds=2.0, memory=256 * 1024 * 1024, output=256 * 1024)
 
 _TESTS: dict[TestKind, tuple[CodeTest, ...]] = {
     "stdio": (CodeTest(stdin="", stdout="ok\n"),),

@@ -106,3 +106,14 @@ _UNTOUCHED = CodeRun(
     (CodeTest(args=(), expected=[[], [], "/tmp"]),),
     entry_point="f",
 )
+
+
+def test_the_table_in_the_documentation_is_this_one() -> None:
+    text = (Path(__file__).parents[1] / "docs/sandbox.md").read_text(encoding="utf-8")
+    table = text.split("<!-- attacks -->")[1].split("<!-- end of attacks -->")[0]
+    rows = [line for line in table.splitlines() if line.startswith("| `")]
+    assert rows == [
+        f"| `{one.name}`{'' if one.checks == 'stdio' else f' ({one.checks})'} | {one.what} "
+        f"| {one.verdict} |"
+        for one in ATTACKS
+    ]

@@ -6,13 +6,14 @@ import contextlib
 import os
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
 from harness.errors import HarnessError
 from harness.sandbox.levels import best_level
+from harness.sandbox.reading import KILLED
 from harness.sandbox.types import Execution, Level, Program
 from harness.sandbox.worker import LostError, Worker
 
@@ -65,12 +66,8 @@ class Pool:
 
     def run_many(self, programs: Sequence[Program]) -> list[tuple[Execution, ...]]:
         """As `run` for each program, as many at once as there are workers; in the same order."""
-        return list(self.run_each(programs))
-
-    def run_each(self, programs: Iterable[Program]) -> Iterator[tuple[Execution, ...]]:
-        """As `run_many`, each as soon as it and those before it are done."""
         with ThreadPoolExecutor(self.workers, thread_name_prefix="sandbox") as threads:
-            yield from threads.map(self.run, programs)
+            return list(threads.map(self.run, programs))
 
     def pids(self) -> list[int]:
         """The process ids of the sandboxes that are running now."""
@@ -92,7 +89,7 @@ class _Slot:
         self._lock = threading.Lock()
 
     def run(self, program: Program) -> tuple[Execution, ...]:
-        why = ""
+        why, found = "", None
         for _ in range(_ATTEMPTS):
             if self.worker is None:
                 self.worker, self._used = Worker(self.level), 0
@@ -105,6 +102,10 @@ class _Slot:
             self._used += 1
             if not fit or self._used >= _PROGRAMS_PER_SANDBOX:
                 self.close()
+            # A program that kills itself does so again; the machine's memory killer moves on.
+            if not any(one.detail == KILLED for one in found):
+                return found
+        if found is not None:
             return found
         fault = Execution("harness fault", f"the sandbox was lost {_ATTEMPTS} times: {why}")
         return tuple(fault for _ in program.steps)

@@ -9,6 +9,9 @@ from typing import Any
 
 from harness.sandbox.types import Ending, Execution, Program, Step
 
+# The zygote names what it kills for: this came from the program itself, or from outside.
+KILLED = "killed by SIGKILL"
+
 _REFUSED = {errno.EPERM, errno.EACCES, errno.EROFS}
 _FULL = {errno.EFBIG, errno.ENOSPC, errno.EDQUOT}
 _OUT_OF_MEMORY = ("bad_alloc", "heap out of memory", "Cannot allocate memory")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from harness.items.code_task import CodeTest
@@ -16,31 +17,36 @@ from harness.scoring.code.types import CodeOutcome, CodeRun, Runner, Verdict
 # that sleeps is not waited for long.
 _WALL_TIMES = 3.0
 
+# The verdict upon one test, and a line for people.
+_Judged = tuple[Verdict, str]
+
 
 def sandbox_runner(pool: Pool) -> Runner:
     """What `scoring.code` and the protocols run programs by. Several runs go on at once, and so do
     the tests of one run that comes alone."""
 
+    def judge(part: CodeRun) -> list[_Judged]:
+        # Decided at once: what a thousand programs printed is not kept until the last has ended.
+        found = pool.run(program(part))
+        return [_verdict(part, *pair) for pair in zip(part.tests, found, strict=True)]
+
     def run(runs: Sequence[CodeRun]) -> list[CodeOutcome]:
-        parts = [_parts(program(one), pool.workers if len(runs) == 1 else 1) for one in runs]
-        found = iter(pool.run_many([part for each in parts for part in each]))
-        return [
-            outcome(one, [step for _ in each for step in next(found)])
-            for one, each in zip(runs, parts, strict=True)
-        ]
+        parts = [_parts(one, pool.workers if len(runs) == 1 else 1) for one in runs]
+        flat = [part for each in parts for part in each]
+        with ThreadPoolExecutor(pool.workers, thread_name_prefix="sandbox") as threads:
+            judged = threads.map(judge, flat)
+            return [_outcome([one for _ in each for one in next(judged)]) for each in parts]
 
     return run
 
 
-def _parts(whole: Program, most: int) -> list[Program]:
-    """A program as several with some of its steps each; every step starts afresh anyway."""
-    if whole.language == "cpp" or len(whole.steps) < 2 * most:  # Compiled once.
-        return [whole]
-    size = -(-len(whole.steps) // most)
-    return [
-        replace(whole, steps=whole.steps[start : start + size])
-        for start in range(0, len(whole.steps), size)
-    ]
+def _parts(run: CodeRun, most: int) -> list[CodeRun]:
+    """A run as several with some of its tests each; every test starts afresh anyway."""
+    if run.language == "cpp" or len(run.tests) < 2 * most:  # Compiled once.
+        return [run]
+    size = -(-len(run.tests) // most)
+    starts = range(0, len(run.tests), size)
+    return [replace(run, tests=run.tests[start : start + size]) for start in starts]
 
 
 def program(run: CodeRun) -> Program:
@@ -59,11 +65,10 @@ def program(run: CodeRun) -> Program:
     return Program(run.source, language, steps, run.entry_point, run.setup, limits)
 
 
-def outcome(run: CodeRun, executions: Sequence[Execution]) -> CodeOutcome:
-    """What a program's executions come to: its verdict is that of the first test not passed."""
-    verdicts = [_verdict(run, *pair) for pair in zip(run.tests, executions, strict=True)]
-    passed = sum(verdict == "passed" for verdict, _ in verdicts)
-    for position, (verdict, detail) in enumerate(verdicts):
+def _outcome(judged: Sequence[_Judged]) -> CodeOutcome:
+    """The verdict upon a program is that upon the first test it did not pass."""
+    passed = sum(verdict == "passed" for verdict, _ in judged)
+    for position, (verdict, detail) in enumerate(judged):
         if verdict != "passed":
             return CodeOutcome(verdict, passed, position, detail)
     return CodeOutcome("passed", passed)
@@ -79,7 +84,7 @@ def _step(run: CodeRun, test: CodeTest) -> Step:
             return Step(source=test.source)
 
 
-def _verdict(run: CodeRun, test: CodeTest, found: Execution) -> tuple[Verdict, str]:
+def _verdict(run: CodeRun, test: CodeTest, found: Execution) -> _Judged:
     if found.ending != "normal":
         # The test's own complaint is a wrong answer, not a program that broke.
         asserted = run.checks == "assert-file" and found.detail.startswith("AssertionError")
