@@ -145,6 +145,7 @@ def test_what_is_outside_the_subset_never_runs(program: str) -> None:
     assert error == "NameError"
 
 
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
 @settings(max_examples=300, deadline=None)
 @given(
     st.lists(

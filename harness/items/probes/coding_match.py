@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from harness.items.probes.coding_program import renamed, renaming
 from harness.items.probes.family import Draw, Family, Problem
@@ -84,16 +84,16 @@ def _filtered_loops(draw: Draw) -> Iterator[Option]:
 
 def _functions(draw: Draw) -> Iterator[Option]:
     n, a, c = draw.randint(4, 7), draw.randint(1, 4), draw.randint(2, 5)
-    for base, before, value in (("n == 0", "n - 1", a), ("n <= 1", "n - 2", a)):
-        arguments = range(1, n + 1) if before == "n - 1" else range(n, 1, -2)
-        chain = sorted(arguments)
-        for last, step in (
-            (f"f({before}) + n", lambda old, k: old + k),
-            (f"f({before}) * 2 + {c}", lambda old, _: old * 2 + c),
-            (f"n * {c} - f({before})", lambda old, k: k * c - old),
-            (f"f({before}) + n * n", lambda old, k: old + k * k),
-        ):
-            result = value
+    one_by_one, two_by_two = range(1, n + 1), range(n, 1, -2)[::-1]
+    for base, before, chain in (("n == 0", "n - 1", one_by_one), ("n <= 1", "n - 2", two_by_two)):
+        steps: dict[str, Callable[[int, int], int]] = {
+            f"f({before}) + n": lambda old, k: old + k,
+            f"f({before}) * 2 + {c}": lambda old, _: old * 2 + c,
+            f"n * {c} - f({before})": lambda old, k: k * c - old,
+            f"f({before}) + n * n": lambda old, k: old + k * k,
+        }
+        for last, step in steps.items():
+            result = a
             for argument in chain:
                 result = step(result, argument)
             yield (

@@ -236,8 +236,7 @@ class _Machine:
             case ast.Subscript(value=holder, slice=index):
                 return self.value(holder, frame)[self.value(index, frame)]
             case ast.Slice(lower=lower, upper=upper, step=step):
-                ends = (None if one is None else self.value(one, frame) for one in (lower, upper))
-                return slice(*ends, None if step is None else self.value(step, frame))
+                return slice(*(one and self.value(one, frame) for one in (lower, upper, step)))
             case ast.List(elts=entries):
                 return _within_limits([self.value(entry, frame) for entry in entries])
             case ast.Tuple(elts=entries):
@@ -271,12 +270,13 @@ class _Machine:
 
     def collect(self, element: ast.expr, loop: ast.comprehension, frame: _Frame) -> list[Any]:
         inner = _Frame(dict(frame.values), frame.shared, frame.own)
-        found = []
+        found: list[Any] = []
         for entry in self.value(loop.iter, frame):
             self.assign(loop.target, entry, inner)
             if all(self.value(test, inner) for test in loop.ifs):
                 found.append(self.value(element, inner))
-        return _within_limits(found)
+        _within_limits(found)
+        return found
 
     def call(self, node: ast.Call, frame: _Frame) -> Any:
         arguments = [self.value(each, frame) for each in node.args]
