@@ -105,6 +105,9 @@ def test_lines_are_counted_and_variables_kept() -> None:
         "print(sum(range(10 ** 12)))",
         "print(list(range(10 ** 12)))",
         "x = [0] * 10 ** 9",
+        "x = (0,) * 10 ** 9",
+        "a, b = range(10 ** 12)",
+        "a = []\na += range(10 ** 12)",
     ],
 )
 def test_every_program_ends(program: str) -> None:
@@ -131,6 +134,13 @@ def test_every_program_ends(program: str) -> None:
         "with x:\n    pass",
         "x = {1, 2}",
         "x = f'{1}'",
+        "def f(n=1):\n    return n",
+        "def f(*n):\n    return n",
+        "def f(n):\n    return n\nprint(f(n=1))",
+        "def f(n):\n    return -n\nprint(sorted([1, 2], key=f))",
+        "def f():\n    def g():\n        return 1\n    return g()\nf()",
+        "for i in [1]:\n    pass\nelse:\n    pass",
+        "global x",
         "print(1, file=2)",
         "x = 1 if",
         "\x00",

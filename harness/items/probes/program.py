@@ -4,63 +4,29 @@ to exec or eval, and every run ends."""
 from __future__ import annotations
 
 import ast
-import operator
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness.errors import HarnessError
+from harness.items.probes.program_operations import (
+    COMPARE,
+    FUNCTIONS,
+    METHODS,
+    UNARY,
+    LimitExceededError,
+    operate,
+    outside,
+    within_limits,
+)
 
 # Statements begun and expressions evaluated, far more than any probe needs.
 MOST_STEPS = 20_000
 _MOST_CALLS = 40
-_LONGEST = 10_000
-_MOST_BITS = 256
 # Name of the error that a run has when one of these limits stopped it.
 LIMIT = "LimitExceeded"
 
-_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-}
-_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.In: lambda left, right: left in right,
-    ast.NotIn: lambda left, right: left not in right,
-}
-_UNARY: dict[type[ast.unaryop], Callable[[Any], Any]] = {
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-    ast.Not: operator.not_,
-}
-_FUNCTIONS: dict[str, Callable[..., Any]] = {
-    one.__name__: one
-    for one in (
-        *(abs, all, any, bool, chr, enumerate, int, len, list, max, min, ord, range, reversed),
-        *(sorted, str, sum, zip),
-    )
-}
-_METHODS: dict[type[Any], tuple[str, ...]] = {
-    str: (
-        *("capitalize", "count", "endswith", "find", "index", "isdigit", "isupper", "join"),
-        *("lower", "replace", "split", "startswith", "swapcase", "upper"),
-    ),
-    list: (
-        *("append", "copy", "count", "extend", "index", "insert", "pop", "remove"),
-        *("reverse", "sort"),
-    ),
-    dict: ("get", "items", "keys", "pop", "values"),
-}
 _KEYWORDS = frozenset({"reverse", "key", "sep", "end"})
 # What a faulty program can raise by itself.
 _OWN_ERRORS = (ArithmeticError, AttributeError, LookupError, NameError, TypeError, ValueError)
@@ -80,10 +46,6 @@ class Run:
     variables: Mapping[str, Any]
     counts: Mapping[int, int]
     error: str | None = None
-
-
-class _LimitExceededError(Exception):
-    """Too many steps, calls, characters or bits."""
 
 
 class _BreakError(Exception):
@@ -122,8 +84,8 @@ class _Frame:
             return self.values[name]
         if name not in self.own and name in self.shared:
             return self.shared[name]
-        if name in _FUNCTIONS:
-            return _FUNCTIONS[name]
+        if name in FUNCTIONS:
+            return FUNCTIONS[name]
         raise NameError(name)
 
 
@@ -154,9 +116,9 @@ class _Machine:
                 old, new = self.value(target, frame), self.value(value, frame)
                 if isinstance(old, list) and isinstance(op, ast.Add):
                     old.extend(new)  # in place, as every other name of the list sees
-                    self.assign(target, _within_limits(old), frame)
+                    self.assign(target, within_limits(old), frame)
                 else:
-                    self.assign(target, _operate(op, old, new), frame)
+                    self.assign(target, operate(op, old, new), frame)
             case ast.If(test=test, body=body, orelse=orelse):
                 self.block(body if self.value(test, frame) else orelse, frame)
             case ast.While(test=test, body=body, orelse=[]):
@@ -168,11 +130,8 @@ class _Machine:
                     self.assign(target, entry, frame)
                     if not self.loop_body(body, frame):
                         break
-            case ast.FunctionDef(name=name, args=arguments, body=body):
-                inner = [each for each in ast.walk(node) if isinstance(each, ast.Name)]
-                own = {each.id for each in inner if isinstance(each.ctx, ast.Store)}
-                parameters = tuple(each.arg for each in arguments.args)
-                frame.values[name] = _Function(parameters, body, frozenset(own))
+            case ast.FunctionDef(name=name, body=body) if frame.values is frame.shared:
+                frame.values[name] = _Function(_parameters(node), body, _assigned(node))
             case ast.Return(value=returned):
                 raise _ReturnError(None if returned is None else self.value(returned, frame))
             case ast.Break():
@@ -182,7 +141,7 @@ class _Machine:
             case ast.Pass():
                 pass
             case _:
-                raise _outside(node)
+                raise outside(node)
 
     def loop_body(self, body: Sequence[ast.stmt], frame: _Frame) -> bool:
         """One round of a loop; whether the loop goes on."""
@@ -207,9 +166,9 @@ class _Machine:
             case ast.Subscript(value=holder, slice=index):
                 owner = self.value(holder, frame)
                 owner[self.value(index, frame)] = value
-                _within_limits(owner)
+                within_limits(owner)
             case _:
-                raise _outside(target)
+                raise outside(target)
 
     def value(self, node: ast.expr, frame: _Frame) -> Any:
         self.tick()
@@ -219,9 +178,9 @@ class _Machine:
             case ast.Name(id=name):
                 return frame.look_up(name)
             case ast.BinOp(left=left, op=op, right=right):
-                return _operate(op, self.value(left, frame), self.value(right, frame))
-            case ast.UnaryOp(op=sign, operand=operand) if type(sign) in _UNARY:
-                return _UNARY[type(sign)](self.value(operand, frame))
+                return operate(op, self.value(left, frame), self.value(right, frame))
+            case ast.UnaryOp(op=sign, operand=operand) if type(sign) in UNARY:
+                return UNARY[type(sign)](self.value(operand, frame))
             case ast.BoolOp(op=junction, values=parts):
                 result: Any = None
                 for part in parts:
@@ -238,32 +197,33 @@ class _Machine:
             case ast.Slice(lower=lower, upper=upper, step=step):
                 return slice(*(one and self.value(one, frame) for one in (lower, upper, step)))
             case ast.List(elts=entries):
-                return _within_limits([self.value(entry, frame) for entry in entries])
+                return within_limits([self.value(entry, frame) for entry in entries])
             case ast.Tuple(elts=entries):
-                return _within_limits(tuple(self.value(entry, frame) for entry in entries))
+                return within_limits(tuple(self.value(entry, frame) for entry in entries))
             case ast.Dict(keys=keys, values=values) if None not in keys:
                 pairs = zip(filter(None, keys), values, strict=True)
-                return _within_limits(
+                return within_limits(
                     {self.value(key, frame): self.value(entry, frame) for key, entry in pairs}
                 )
-            case ast.ListComp(elt=element, generators=[loop]):
-                return self.collect(element, loop, frame)
-            case ast.GeneratorExp(elt=element, generators=[loop]):
+            case (
+                ast.ListComp(elt=element, generators=[loop])
+                | ast.GeneratorExp(elt=element, generators=[loop])
+            ):
                 return self.collect(element, loop, frame)
             case ast.Call():
-                return _within_limits(self.call(node, frame))
+                return within_limits(self.call(node, frame))
             case _:
-                raise _outside(node)
+                raise outside(node)
 
     def compare(
         self, left: ast.expr, signs: list[ast.cmpop], others: list[ast.expr], frame: _Frame
     ) -> bool:
         before = self.value(left, frame)
         for sign, other in zip(signs, others, strict=True):
-            if type(sign) not in _COMPARE:
-                raise _outside(sign)
+            if type(sign) not in COMPARE:
+                raise outside(sign)
             after = self.value(other, frame)
-            if not _COMPARE[type(sign)](before, after):
+            if not COMPARE[type(sign)](before, after):
                 return False
             before = after
         return True
@@ -275,21 +235,15 @@ class _Machine:
             self.assign(loop.target, entry, inner)
             if all(self.value(test, inner) for test in loop.ifs):
                 found.append(self.value(element, inner))
-        _within_limits(found)
+        within_limits(found)
         return found
 
     def call(self, node: ast.Call, frame: _Frame) -> Any:
         arguments = [self.value(each, frame) for each in node.args]
-        options = {
-            each.arg: self.value(each.value, frame)
-            for each in node.keywords
-            if each.arg in _KEYWORDS
-        }
-        if len(options) != len(node.keywords):
-            raise _outside(node)
-        for each in arguments:
-            if isinstance(each, range) and len(each) > _LONGEST:
-                raise _LimitExceededError
+        options = {each.arg or "": self.value(each.value, frame) for each in node.keywords}
+        given = (*arguments, *options.values())
+        if not options.keys() <= _KEYWORDS or any(isinstance(one, _Function) for one in given):
+            raise outside(node)
         match node.func:
             case ast.Name(id="print"):
                 separator, end = options.get("sep", " "), options.get("end", "\n")
@@ -297,27 +251,27 @@ class _Machine:
                 return None
             case ast.Name(id=name):
                 function = frame.look_up(name)
-                if isinstance(function, _Function):
+                if isinstance(function, _Function) and not options:
                     return self.call_own(function, arguments, frame)
-                if function in _FUNCTIONS.values():
+                if function in FUNCTIONS.values():
                     return function(*arguments, **options)
                 raise TypeError("not callable")
             case ast.Attribute(value=holder, attr=name):
                 owner = self.value(holder, frame)
-                if name not in _METHODS.get(type(owner), ()):
-                    raise _outside(node)
+                if name not in METHODS.get(type(owner), ()):
+                    raise outside(node)
                 result = getattr(owner, name)(*arguments, **options)
-                _within_limits(owner)
+                within_limits(owner)
                 return result
             case _:
-                raise _outside(node)
+                raise outside(node)
 
     def call_own(self, function: _Function, arguments: list[Any], frame: _Frame) -> Any:
         if len(arguments) != len(function.parameters):
             raise TypeError("arguments")
         self.depth += 1
         if self.depth > _MOST_CALLS:
-            raise _LimitExceededError
+            raise LimitExceededError
         values = dict(zip(function.parameters, arguments, strict=True))
         try:
             self.block(function.body, _Frame(values, frame.shared, function.own))
@@ -330,7 +284,7 @@ class _Machine:
     def tick(self) -> None:
         self.steps += 1
         if self.steps > MOST_STEPS:
-            raise _LimitExceededError
+            raise LimitExceededError
 
 
 def run(program: str) -> Run:
@@ -350,7 +304,7 @@ def run(program: str) -> Run:
     error = None
     try:
         machine.block(tree.body, _Frame(values, values))
-    except (_LimitExceededError, RecursionError):
+    except (LimitExceededError, RecursionError):
         error = LIMIT
     except _OWN_ERRORS as fault:
         error = type(fault).__name__
@@ -360,46 +314,14 @@ def run(program: str) -> Run:
     return Run("".join(machine.printed).removesuffix("\n"), variables, machine.counts, error)
 
 
-def _operate(op: ast.operator, left: Any, right: Any) -> Any:
-    """An operator's result; what would grow beyond all measure is stopped before."""
-    if type(op) not in _BINARY:
-        raise _outside(op)
-    if isinstance(op, ast.Mod) and isinstance(left, str):
-        raise _outside(op)
-    if isinstance(op, ast.Pow) and not (
-        isinstance(left, int) and isinstance(right, int) and 0 <= right <= 64
-    ):
-        raise _LimitExceededError
-    if isinstance(op, ast.Mult):
-        size = max((len(one) for one in (left, right) if isinstance(one, str | list)), default=0)
-        times = max((one for one in (left, right) if isinstance(one, int)), default=0)
-        if size * times > _LONGEST:
-            raise _LimitExceededError
-    return _within_limits(_BINARY[type(op)](left, right))
+def _parameters(node: ast.FunctionDef) -> tuple[str, ...]:
+    """Names of a function's parameters; only plain ones, without defaults, are in the subset."""
+    plain = [each.arg for each in node.args.args]
+    if ast.unparse(node.args) != ", ".join(plain) or node.decorator_list:
+        raise outside(node)
+    return tuple(plain)
 
 
-def _within_limits(value: Any) -> Any:
-    """The value itself; numbers and texts stay short, and containers hold containers of plain
-    values at most, for to print deeper ones could take for ever."""
-    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
-        raise _LimitExceededError
-    if isinstance(value, str | list) and len(value) > _LONGEST:
-        raise _LimitExceededError
-    for entry in _entries(value):
-        if any(_entries(inner) for inner in _entries(entry)):
-            raise _LimitExceededError
-    return value
-
-
-def _entries(value: Any) -> Sequence[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list | tuple) else ()
-
-
-def _outside(node: ast.AST) -> HarnessError:
-    line = getattr(node, "lineno", None)
-    return HarnessError(
-        f"line {line or 'unknown'} of the program has {type(node).__name__}, which is outside the "
-        "subset of Python that coding probes use"
-    )
+def _assigned(node: ast.FunctionDef) -> frozenset[str]:
+    names = [each for each in ast.walk(node) if isinstance(each, ast.Name)]
+    return frozenset(each.id for each in names if isinstance(each.ctx, ast.Store))
