@@ -32,7 +32,7 @@ GOLDEN: dict[str, str] = {
     "coding/condition": "6578ed8131ead83a",
     "coding/recursion": "e598a6057dbd885f",
     "coding/string": "b33f7641653a228a",
-    "coding/list": "e47bd25f97508e65",
+    "coding/list": "8f02bf6ec520d1ee",
     "coding/count": "20de2fe9c488aaf8",
     "coding/fault": "5595befe5a86675d",
     "coding/match": "34055a5a13ef6f66",

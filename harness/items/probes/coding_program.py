@@ -27,7 +27,8 @@ _NAME = re.compile(r'"[^"\n]*"|\b[xyzstabdfgnmijc]\b')
 INTEGER = FormatRule("integer")
 # What a program prints on one line, without blanks: ASCII signs or kana.
 PRINTED = FormatRule("pattern", pattern="[!-~ぁ-ゖー]+")
-PRINTED_LIST = FormatRule("pattern", pattern=r"\[(-?\d+(, -?\d+)*)?\]")
+# With or without the blanks that Python prints behind commas.
+PRINTED_LIST = FormatRule("pattern", pattern=r"\[(-?\d+(, ?-?\d+)*)?\]")
 TRUTH = FormatRule("choice", labels=("True", "False"))
 
 
@@ -69,13 +70,16 @@ def traced_problem(
     names = renaming(draw)
     program = renamed(traced.program, names)
     metric: Metric = "number" if rule.kind == "integer" else "exact"
+    answer = str(traced.answer)
+    narrow = answer.replace(" ", "") if rule is PRINTED_LIST else answer
     return Problem(
         slots={
             "program": numbered(program) if lines else program,
             "asked": names.get(traced.asked, traced.asked),
         },
         content=f"{kind}|{traced.asked}|{traced.program}",
-        answer=str(traced.answer),
+        answer=answer,
         format=rule,
         metric=metric,
+        accept=(narrow,) if narrow != answer else (),
     )

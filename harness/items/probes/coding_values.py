@@ -307,7 +307,7 @@ CONDITION = Family(
     "coding/condition",
     1,
     (
-        "次のPythonの表示はTrueとFalseのどちらですか。どちらか一語で答えて。\n{program}",
+        "次のコードが表示するのはTrueとFalseのどちらですか。一語で答えて。\n{program}",
         "{program}\nこのPythonプログラムの出力は「True」と「False」のどちらですか。その語だけを書いてください。",
         "```python\n{program}\n```\n表示されるのはTrue、Falseのどちらですか。一語だけで答えてください。",
         "何が表示されますか。True か False だけを書いてください。\n```python\n{program}\n```",
