@@ -12,7 +12,6 @@ from harness.items.probes.coding_program import (
 )
 from harness.items.probes.family import Draw, Family, Problem
 from harness.items.probes.program import run
-from harness.items.schema import FormatRule
 
 
 def _plain_loop(draw: Draw) -> Traced:
@@ -237,8 +236,8 @@ def _fault(draw: Draw, level: int) -> Problem:
         },
         content=f"fault|{wanted}|{program}|{changes}",
         answer=str(wrong + 1),
-        format=FormatRule("choice", labels=tuple(str(n) for n, _ in changes)),
-        metric="exact",
+        format=INTEGER,
+        metric="number",
     )
 
 

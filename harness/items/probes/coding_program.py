@@ -27,8 +27,9 @@ _NAME = re.compile(r'"[^"\n]*"|\b[xyzstabdfgnmijc]\b')
 INTEGER = FormatRule("integer")
 # What a program prints on one line, without blanks: ASCII signs or kana.
 PRINTED = FormatRule("pattern", pattern="[!-~ぁ-ゖー]+")
-# With or without the blanks that Python prints behind commas.
-PRINTED_LIST = FormatRule("pattern", pattern=r"\[(-?\d+(, ?-?\d+)*)?\]")
+# A list as Python prints it, or without the blanks. Brackets are no part of what a pattern finds
+# in a sentence, so it is a span.
+PRINTED_LIST = FormatRule("span", max_chars=40)
 TRUTH = FormatRule("choice", labels=("True", "False"))
 
 

@@ -84,7 +84,7 @@ def _table(draw: Draw) -> Operations:
     """A table of words (a dict): values are set, changed, copied and removed."""
     words = draw.entities(KANA_WORDS, 4)
     table: dict[str, int] = {}
-    text = "空の辞書がある。"
+    text = "空の辞書がある（同じ語には上書きする）。"
     for word in words[:3]:
         table[word] = draw.randint(2, 30)
         text += f"「{word}」に{table[word]}を登録する。"
