@@ -78,17 +78,18 @@ def _triangle_or_while(draw: Draw) -> Traced:
         while rest > k:
             rest, rounds = rest // k, rounds + 1
         return Traced(f"x = {first}\nwhile x > {k}:\n    x //= {k}", rounds, "3")
-    first, limit, c = draw.randint(1, 9), draw.randint(90, 900), draw.randint(1, 9)
-    value, odd, rounds = first, 0, 0
+    first, limit = draw.randint(1, 9), draw.randint(90, 300)
+    c = draw.choice((1, 2, 4, 5, 7, 8))  # no multiple of 3, so that x becomes one again and again
+    value, doubled, rounds = first, 0, 0
     while value < limit:
-        odd += value % 2
-        value = value * 2 + c if value % 2 else value + c
+        doubled += value % 3 == 0
+        value = value * 2 + c if value % 3 == 0 else value + c
         rounds += 1
     program = (
-        f"x = {first}\nwhile x < {limit}:\n    if x % 2 == 1:\n        x = x * 2 + {c}\n"
+        f"x = {first}\nwhile x < {limit}:\n    if x % 3 == 0:\n        x = x * 2 + {c}\n"
         f"    else:\n        x = x + {c}"
     )
-    return Traced(program, *draw.choice([(odd, "4"), (rounds - odd, "6")]))
+    return Traced(program, *draw.choice([(doubled, "4"), (rounds - doubled, "6")]))
 
 
 def _break_or_continue(draw: Draw) -> Traced:
