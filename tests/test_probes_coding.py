@@ -28,7 +28,7 @@ from tests.probe_checks import SPLITS, accepted, check_family, golden, some
 FAMILY = {family.name.split("/")[1]: family for family in CODING}
 
 GOLDEN: dict[str, str] = {
-    "coding/variable": "efdfe714e2759964",
+    "coding/variable": "e550584b4b1caa08",
     "coding/condition": "6578ed8131ead83a",
     "coding/recursion": "e598a6057dbd885f",
     "coding/string": "b33f7641653a228a",
@@ -169,7 +169,7 @@ def test_programs_grow_with_the_level(family: Family) -> None:
 
 def test_words_belong_to_the_split() -> None:
     pool = [*ENGLISH, *KANA_WORDS]
-    for family in (FAMILY["string"], FAMILY["structure"]):
+    for family in (FAMILY["string"], FAMILY["structure"], FAMILY["variable"]):
         for split in SPLITS:
             for level in range(1, 6):
                 for problem in accepted(family, level, split, 10):
@@ -371,6 +371,14 @@ def test_questions_with_several_answers_or_none() -> None:
         ("coding/match", "「3」と表示するのは？\nA: print(3)"),
         ("coding/pseudocode", "(1) x を増やす"),
         ("coding/structure", "空のスタックに1、2の順に積む。3個取り出す。最後に取り出された値は？"),
+        (
+            "coding/structure",
+            "空のスタックに1、2の順に積む。半分取り出す。残っている値の合計？",
+        ),
+        (
+            "coding/structure",
+            "空の辞書がある。「あ」に3を登録する。全部2倍にする。「あ」の値？",
+        ),
         ("coding/structure", "空の辞書がある。「あ」の値を3増やす。「あ」の値は？"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.items.probes.coding_program import INTEGER, TRUTH, Traced, traced_problem
 from harness.items.probes.family import Draw, Family, Problem
+from harness.items.probes.pools import KANA_WORDS
 
 
 def _two_or_three_lines(draw: Draw) -> Traced:
@@ -45,33 +46,60 @@ def _straight_line(draw: Draw) -> Traced:
 def _simple_loop(draw: Draw) -> Traced:
     x, y, k = draw.randint(0, 12), draw.randint(1, 9), draw.randint(2, 5)
     low, rounds = draw.randint(0, 6), draw.randint(4, 7)
-    span = f"range({rounds})" if low == 0 else f"range({low}, {low + rounds})"
     kind = draw.randrange(5)
-    if kind == 0:
-        body, answer = "x += i", x + sum(range(low, low + rounds))
-    elif kind == 1:
-        body, answer = f"x += i * {k}", x + k * sum(range(low, low + rounds))
+    if kind == 0:  # each the sum of the two before
+        program = f"x = {x}\ny = {y}\nfor i in range({rounds}):\n    x, y = y, x + y"
+        for _ in range(rounds):
+            x, y = y, x + y
+        return Traced(program, x, "x")
+    if kind == 1:
+        numbers = range(k + rounds * k, k, -k)
+        span, body = f"range({numbers.start}, {k}, -{k})", "x = i - x"
+        answer = x
+        for number in numbers:
+            answer = number - answer
     elif kind == 2:
-        span, answer = f"range({k + rounds * k}, {k}, -{k})", x
-        body = "x = i - x"
-        for i in range(k + rounds * k, k, -k):
-            answer = i - answer
-    elif kind == 3:
-        span, body, answer = f"range({rounds})", f"x = x * 2 - {k}", x
-        for _ in range(rounds):
-            answer = answer * 2 - k
+        span, body = f"range({rounds})", f"x = x * 2 - {k}"
+        answer = x * 2**rounds - k * (2**rounds - 1)
     else:
-        for_y = y
-        span, body, answer = f"range({rounds})", "x, y = y, x + y", x
-        for _ in range(rounds):
-            answer, for_y = for_y, answer + for_y
-        return Traced(f"x = {x}\ny = {y}\nfor i in {span}:\n    {body}", answer, "x")
+        factor = 1 if kind == 3 else k
+        span = f"range({low}, {low + rounds})" if low else f"range({rounds})"
+        body = "x += i" if kind == 3 else f"x += i * {k}"
+        answer = x + factor * sum(range(low, low + rounds))
     return Traced(f"x = {x}\nfor i in {span}:\n    {body}", answer, "x")
+
+
+def _prices(draw: Draw) -> Traced:
+    """A dict of words: changed, added to, and two of its values together."""
+    (one, two, three), k = draw.entities(KANA_WORDS, 3), draw.randint(2, 5)
+    first, second, more = (draw.randint(2, 20) for _ in range(3))
+    program = (
+        f'd = {{"{one}": {first}, "{two}": {second}}}\nd["{two}"] += {more}\n'
+        f'd["{three}"] = d["{one}"] * {k}\nx = d["{three}"] - d["{two}"]\ny = sum(d.values())'
+    )
+    last, changed = first * k, second + more
+    return Traced(program, *draw.choice([(last - changed, "x"), (first + changed + last, "y")]))
+
+
+def _tally(draw: Draw) -> Traced:
+    """How often each number of a list occurs, in a dict."""
+    kinds, k = draw.sample(range(1, 10), 3), draw.randint(2, 5)
+    numbers = [*kinds, *draw.choices(kinds, k=4)]
+    draw.shuffle(numbers)
+    one, two = draw.sample(kinds, 2)
+    program = (
+        f"d = {{}}\nfor i in {numbers}:\n    if i in d:\n        d[i] += i\n    else:\n"
+        f"        d[i] = {k}\nx = d[{one}] * 10 + d[{two}]"
+    )
+    totals = {number: k + number * (numbers.count(number) - 1) for number in kinds}
+    return Traced(program, totals[one] * 10 + totals[two], "x")
 
 
 def _loop_with_condition(draw: Draw) -> Traced:
     x, y, k = draw.randint(1, 9), draw.randint(2, 9), draw.randint(2, 4)
-    kind = draw.randrange(4)
+    kind = draw.randrange(5)
+    if kind == 4:
+        return _prices(draw)
     if kind == 0:
         low, high, rest = draw.randint(1, 5), draw.randint(8, 13), draw.randrange(k)
         program = (
@@ -106,7 +134,9 @@ def _loop_with_condition(draw: Draw) -> Traced:
 
 
 def _nested_or_broken_loop(draw: Draw) -> Traced:
-    kind = draw.randrange(5)
+    kind = draw.randrange(6)
+    if kind == 5:
+        return _tally(draw)
     k, rest = draw.randint(2, 4), draw.randint(0, 1)
     if kind == 0:
         high, start = draw.randint(4, 6), draw.randint(0, 9)
@@ -176,7 +206,7 @@ _VARIABLES = (
 
 def _variable(draw: Draw, level: int) -> Problem:
     """1: two or three assignments. 2: seven to eight, with swaps. 3: a loop. 4: a condition in it,
-    or while. 5: nested loops, break and continue."""
+    while, or a dict. 5: nested loops, break and continue, a tally."""
     return traced_problem(draw, "variable", _VARIABLES[level - 1](draw), INTEGER)
 
 

@@ -130,6 +130,8 @@ def _structure(question: str) -> list[str]:
                 take("")
         elif found := _PUT.fullmatch(sentence):
             held[found[1] or ""].append(int(found[2]))
+        elif sentence.endswith(("積む", "入れる", "取り出す")):
+            raise ValueError(sentence)
     if found := _NEXT.search(question):
         return [str(take(found[1] or ""))]
     if found := _SUM.search(question):
@@ -154,6 +156,8 @@ def _table(question: str) -> str:
             table[found[1]] *= int(found[2])
         elif found := re.search(r"「(.+)」を削除する", sentence):
             del table[found[1]]
+        elif sentence.endswith(("する", "増やす")):
+            raise ValueError(sentence)
     if "登録されている値の合計" in question:
         return str(sum(table.values()))
     (name,) = set(re.findall(r"「([^」]+)」の値(?!を\d)", question))
