@@ -1,0 +1,211 @@
+"""Half of the evalset `mt-bench-ja` (math, reasoning, coding, extraction): its layout, and its
+answers proven by computations that do not follow the references."""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from harness.items.load import find_evalset
+from harness.items.schema import Constraint
+from harness.scoring.constraints import constraint_fault, follows
+from harness.scoring.fields import verify_fields
+from harness.scoring.json_object import parse_object
+from harness.scoring.math import extract_math_answer, math_equal
+from tests.mt_bench_ja_math import MATH
+from tests.shared_data import shared
+
+EVALSETS = find_evalset("basics").parent
+FOLDER = EVALSETS / "mt-bench-ja"
+GENRES = ("math", "reasoning", "coding", "extraction")
+KEYS = [
+    "id",
+    "genre",
+    "turns",
+    "answer",
+    "format",
+    "metric",
+    "skill",
+    "level",
+    "references",
+    "rubric",
+    "checks",
+]
+OVERLAP = 20
+Row = dict[str, Any]
+
+
+def read(genre: str) -> list[Row]:
+    path = FOLDER / f"{genre}.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+ROWS = {row["id"]: row for genre in GENRES for row in read(genre)}
+TURNS = [(name, turn) for name in ROWS for turn in (0, 1)]
+CHECKED = [(name, turn) for name, turn in TURNS if ROWS[name]["checks"][turn]]
+
+
+def of_kind(kind: str) -> list[tuple[str, int]]:
+    return [(name, turn) for name, turn in CHECKED if kind in ROWS[name]["checks"][turn]]
+
+
+def stated(reference: str) -> str:
+    """What stands behind the last 答え： of a reference, up to the end of its line."""
+    return reference.rpartition("答え：")[2].strip().split("\n")[0]
+
+
+def test_every_genre_has_twelve_items() -> None:
+    for genre in {row["genre"] for row in ROWS.values()}:
+        names = [row["id"] for row in read(genre)]
+        assert names == [f"mt-{genre}-{number:02d}" for number in range(1, 13)]
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_an_item_is_whole(name: str) -> None:
+    row = ROWS[name]
+    assert list(row) == KEYS
+    assert row["genre"] in GENRES
+    assert name.startswith(f"mt-{row['genre']}-")
+    assert row["skill"].startswith(f"{row['genre']}/")
+    assert row["level"] in (1, 2, 3, 4, 5)
+    assert (row["answer"], row["format"], row["metric"]) == ("", {"kind": "free"}, "judge")
+    for key in ("turns", "references", "rubric", "checks"):
+        assert len(row[key]) == 2
+    for key in ("turns", "references", "rubric"):
+        for text in row[key]:
+            assert text == unicodedata.normalize("NFC", text).strip()
+            assert not re.search(r"[ \t]+$|\r|\u3000{2}", text, re.M)
+    assert all(30 <= len(turn) <= 1200 for turn in row["turns"])
+    assert all(20 <= len(reference) <= 2500 for reference in row["references"])
+    for rubric in row["rubric"]:
+        assert 2 <= rubric.count("。") <= 6
+        assert "減点" in "".join(row["rubric"]) or "誤り" in "".join(row["rubric"])
+    for check in row["checks"]:
+        assert check is None or len(check) == 1
+
+
+def test_no_two_turns_are_equal() -> None:
+    counts = Counter(turn for row in ROWS.values() for turn in row["turns"])
+    assert [turn for turn, times in counts.items() if times > 1] == []
+
+
+def test_most_turns_are_checked() -> None:
+    for genre in GENRES:
+        turns = [turn for turn in TURNS if ROWS[turn[0]]["genre"] == genre]
+        assert len([turn for turn in turns if turn in CHECKED]) >= 0.8 * len(turns)
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if ROWS[name]["genre"] != "extraction"])
+def test_references_are_polite(name: str) -> None:
+    for reference in ROWS[name]["references"]:
+        prose = re.sub(r"```.*?```", "", reference, flags=re.S)
+        assert re.search(r"(?:です|ます|ません|でした|ました|ください)。", prose)
+        sentences = re.findall(r"[^。\n]+。", prose)
+        assert not [s for s in sentences if re.search(r"(?:である|だ|ない|する)。$", s)]
+
+
+def shingles(text: str) -> set[str]:
+    text = "".join(text.split())
+    return {text[n : n + OVERLAP] for n in range(len(text) - OVERLAP + 1)}
+
+
+def texts_of(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        value = list(value.values())
+    return [text for part in value for text in texts_of(part)] if isinstance(value, list) else []
+
+
+def assert_apart(foreign: list[str]) -> None:
+    known = set().union(*map(shingles, foreign))
+    shared_text = {
+        name: sorted(found)[:3]
+        for name, row in ROWS.items()
+        if (found := known & set().union(*map(shingles, row["turns"])))
+    }
+    assert shared_text == {}
+
+
+def test_no_item_repeats_another_evalset() -> None:
+    foreign: list[str] = []
+    for path in EVALSETS.rglob("*.json*"):
+        if path.parent == FOLDER:
+            continue
+        text = path.read_text(encoding="utf-8")
+        rows = [json.loads(text)] if path.suffix == ".json" else map(json.loads, text.splitlines())
+        foreign.extend(text for row in rows for text in texts_of(row))
+    assert len(foreign) > 1000
+    assert_apart(foreign)
+
+
+def test_no_item_repeats_a_published_question() -> None:
+    folder = shared("jmt-bench")
+    foreign = [
+        text
+        for path in sorted(folder.glob("*question*.jsonl"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        for text in texts_of(json.loads(line)["turns"])
+    ]
+    assert len(foreign) >= 160
+    assert_apart(foreign)
+
+
+@pytest.mark.parametrize(("name", "turn"), of_kind("math"))
+def test_final_answers_are_read(name: str, turn: int) -> None:
+    row = ROWS[name]
+    assert "答え：" in row["turns"][turn]
+    found = extract_math_answer(row["references"][turn], row["turns"][turn])
+    assert found is not None
+    assert math_equal(found, row["checks"][turn]["math"]).outcome == "equal"
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if ROWS[name]["genre"] == "math"])
+def test_math_answers_are_right(name: str) -> None:
+    for answer, check in zip(MATH[name](), ROWS[name]["checks"], strict=True):
+        if "exact" in check:
+            assert str(answer) in check["exact"]
+        else:
+            assert math_equal(str(answer), check["math"]).outcome == "equal"
+
+
+@pytest.mark.parametrize(("name", "turn"), of_kind("choice"))
+def test_choice_references_pass(name: str, turn: int) -> None:
+    row, check = ROWS[name], ROWS[name]["checks"][turn]["choice"]
+    assert check["answer"] in check["labels"]
+    assert all(label in "".join(row["turns"][: turn + 1]) for label in check["labels"])
+    assert stated(row["references"][turn]) == check["answer"]
+
+
+@pytest.mark.parametrize(("name", "turn"), of_kind("exact"))
+def test_exact_references_pass(name: str, turn: int) -> None:
+    row, accepted = ROWS[name], ROWS[name]["checks"][turn]["exact"]
+    assert "答え：" in row["turns"][turn]
+    assert len(set(accepted)) == len(accepted)
+    assert stated(row["references"][turn]) in accepted
+
+
+@pytest.mark.parametrize(("name", "turn"), of_kind("json"))
+def test_json_references_pass(name: str, turn: int) -> None:
+    row, check = ROWS[name], ROWS[name]["checks"][turn]["json"]
+    assert set(check) == {"fields", "gold"}
+    assert list(check["fields"]) == list(check["gold"])
+    assert all(key in "".join(row["turns"][: turn + 1]) for key in check["fields"])
+    text = re.search(r"```json\n(.*?)```", row["references"][turn], re.S)
+    assert text is not None
+    assert parse_object(text[1]) == check["gold"]
+    gold = json.dumps(check["gold"], ensure_ascii=False)
+    assert verify_fields(text[1], gold, check["fields"]).equal
+
+
+@pytest.mark.parametrize(("name", "turn"), of_kind("constraints"))
+def test_constraint_references_pass(name: str, turn: int) -> None:
+    for one in ROWS[name]["checks"][turn]["constraints"]:
+        assert constraint_fault(one["id"], one.get("kwargs", {})) is None
+        assert follows(Constraint(one["id"], one.get("kwargs", {})), ROWS[name]["references"][turn])
