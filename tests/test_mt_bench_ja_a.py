@@ -18,6 +18,7 @@ from harness.scoring.fields import verify_fields
 from harness.scoring.json_object import parse_object
 from harness.scoring.math import extract_math_answer, math_equal
 from tests.mt_bench_ja_math import MATH
+from tests.mt_bench_ja_reasoning import REASONING
 from tests.shared_data import shared
 
 EVALSETS = find_evalset("basics").parent
@@ -37,6 +38,7 @@ KEYS = [
     "checks",
 ]
 OVERLAP = 20
+SOLVED = MATH | REASONING
 Row = dict[str, Any]
 
 
@@ -166,11 +168,13 @@ def test_final_answers_are_read(name: str, turn: int) -> None:
     assert math_equal(found, row["checks"][turn]["math"]).outcome == "equal"
 
 
-@pytest.mark.parametrize("name", [name for name in ROWS if ROWS[name]["genre"] == "math"])
-def test_math_answers_are_right(name: str) -> None:
-    for answer, check in zip(MATH[name](), ROWS[name]["checks"], strict=True):
+@pytest.mark.parametrize("name", [n for n in ROWS if ROWS[n]["genre"] in ("math", "reasoning")])
+def test_answers_are_right(name: str) -> None:
+    for answer, check in zip(SOLVED[name](), ROWS[name]["checks"], strict=True):
         if "exact" in check:
             assert str(answer) in check["exact"]
+        elif "choice" in check:
+            assert answer == check["choice"]["answer"]
         else:
             assert math_equal(str(answer), check["math"]).outcome == "equal"
 
