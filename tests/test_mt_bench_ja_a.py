@@ -5,19 +5,28 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+import subprocess
+import sys
 import unicodedata
 from collections import Counter
 from typing import Any
 
 import pytest
 
+from harness.items.code_task import CodeTask, CodeTest, code_fault
 from harness.items.load import find_evalset
 from harness.items.schema import Constraint
+from harness.scoring.code.extract import extract_code
+from harness.scoring.code.types import code_run
 from harness.scoring.constraints import constraint_fault, follows
 from harness.scoring.fields import verify_fields
 from harness.scoring.json_object import parse_object
 from harness.scoring.math import extract_math_answer, math_equal
+from tests.code_mutants import mutants
+from tests.code_runner import run_trusted
 from tests.mt_bench_ja_math import MATH
+from tests.mt_bench_ja_programs import EQUIVALENT, SECOND, WRONG
 from tests.mt_bench_ja_reasoning import REASONING
 from tests.shared_data import shared
 
@@ -113,8 +122,9 @@ def test_references_are_polite(name: str) -> None:
 
 
 def shingles(text: str) -> set[str]:
-    text = "".join(text.split())
-    return {text[n : n + OVERLAP] for n in range(len(text) - OVERLAP + 1)}
+    """Runs of OVERLAP characters, white space aside; a code fence parts them."""
+    parts = ["".join(part.split()) for part in re.split(r"```(?:python\n)?", text)]
+    return {part[n : n + OVERLAP] for part in parts for n in range(len(part) - OVERLAP + 1)}
 
 
 def texts_of(value: Any) -> list[str]:
@@ -213,3 +223,114 @@ def test_constraint_references_pass(name: str, turn: int) -> None:
     for one in ROWS[name]["checks"][turn]["constraints"]:
         assert constraint_fault(one["id"], one.get("kwargs", {})) is None
         assert follows(Constraint(one["id"], one.get("kwargs", {})), ROWS[name]["references"][turn])
+
+
+def task_of(name: str, turn: int) -> CodeTask:
+    raw = dict(ROWS[name]["checks"][turn]["code"])
+    tests = [dict(test) for test in raw.pop("tests")]
+    for test in tests:
+        if "args" in test:
+            test["args"] = tuple(test["args"])
+    return CodeTask(**raw, tests=tuple(CodeTest(**test) for test in tests))
+
+
+def verdicts(task: CodeTask, sources: list[str]) -> list[str]:
+    runs = [code_run(task, source) for source in sources]
+    return [one.verdict for one in run_trusted(runs, stop_early=True, seconds=0.5)]
+
+
+@pytest.mark.parametrize(("name", "turn"), of_kind("code"))
+def test_programs_are_tested_well(name: str, turn: int) -> None:
+    """The reference and a second solution pass, programs with a likely mistake do not."""
+    task, row = task_of(name, turn), ROWS[name]
+    assert code_fault(task) is None
+    assert len(task.tests) >= 6
+    assert len({repr((test.args, test.stdin)) for test in task.tests}) == len(task.tests)
+    assert task.entry_point in "".join(row["turns"][: turn + 1])
+    assert task.given.strip() in row["turns"][turn]
+    assert extract_code(row["references"][turn], task) == task.reference.rstrip("\n")
+    assert verdicts(task, [task.reference, SECOND[name, turn]]) == ["passed", "passed"]
+    mistakes = []
+    for old, new in WRONG[name, turn]:
+        assert task.reference.count(old) == 1, old
+        mistakes.append(task.reference.replace(old, new))
+    assert "passed" not in verdicts(task, mistakes)
+
+
+# The slow test goes through all of them.
+SAMPLED = {("mt-coding-05", 0), ("mt-coding-09", 0), ("mt-coding-12", 0)}
+
+
+@pytest.mark.parametrize(
+    ("name", "turn"),
+    [
+        pytest.param(*one, marks=() if one in SAMPLED else pytest.mark.slow)
+        for one in of_kind("code")
+    ],
+)
+def test_hidden_tests_notice_small_mistakes(name: str, turn: int) -> None:
+    task = task_of(name, turn)
+    made = mutants(task.reference)
+    found = zip(made, verdicts(task, [text for _, text in made]), strict=True)
+    alive = {label for (label, _), verdict in found if verdict == "passed"}
+    assert alive == EQUIVALENT.get((name, turn), set())
+
+
+@pytest.mark.parametrize(("name", "turn"), of_kind("code"))
+def test_given_bugs_fail(name: str, turn: int) -> None:
+    task = task_of(name, turn)
+    if task.kind == "fix":
+        assert verdicts(task, [task.given]) != ["passed"]
+
+
+def test_sql_references_run() -> None:
+    database = sqlite3.connect(":memory:")
+    database.execute("CREATE TABLE sales (shop TEXT, sold_on TEXT, amount INTEGER)")
+    rows = [
+        ("八百屋", "2024-04-30", 60000),
+        ("八百屋", "2024-04-01", 40000),
+        ("八百屋", "2024-06-10", 99999),
+        ("八百屋", "2023-12-31", 500000),
+        ("魚屋", "2024-12-31", 150000),
+        ("魚屋", "2025-01-01", 300000),
+        ("魚屋", "2024-11-05", 100000),
+    ]
+    database.executemany("INSERT INTO sales VALUES (?, ?, ?)", rows)
+    found = []
+    for reference in ROWS["mt-coding-11"]["references"]:
+        query = re.search(r"```sql\n(.*?)```", reference, re.S)
+        assert query is not None
+        found.append(database.execute(query[1]).fetchall())
+    assert found[0] == [
+        ("八百屋", "2024-04", 100000),
+        ("魚屋", "2024-11", 100000),
+        ("魚屋", "2024-12", 150000),
+    ]
+    assert found[1] == [
+        ("八百屋", "2024-04", 100000, None),
+        ("八百屋", "2024-06", 99999, -1),
+        ("魚屋", "2024-11", 100000, None),
+        ("魚屋", "2024-12", 150000, 50000),
+    ]
+
+
+def test_the_shared_variable_is_explained_right() -> None:
+    """mt-coding-10 shows a program whose output the check of its first turn adds up."""
+    shown = re.search(r"```python\n(.*?)```", ROWS["mt-coding-10"]["turns"][0], re.S)
+    assert shown is not None
+    out = subprocess.run(
+        [sys.executable, "-c", shown[1]], stdout=subprocess.PIPE, check=True
+    ).stdout.decode()
+    assert sum(int(line.split()[1]) for line in out.splitlines()) == 2100
+    assert all(line in ROWS["mt-coding-10"]["references"][0] for line in out.splitlines())
+
+
+def test_the_plow_example_fails_as_the_reference_says() -> None:
+    """mt-coding-06: the shortest way is 12, less its deepest cell (3) it is 9; the least is 6."""
+    found = []
+    for turn, entry in enumerate(("least_snow", "least_snow_with_plow")):
+        space: dict[str, Any] = {}
+        exec(SECOND["mt-coding-06", turn], space)
+        found.append(space[entry](["0908", "3333"]))
+    assert found == [12, 6]
+    assert sum(map(int, "03333")) == 12
