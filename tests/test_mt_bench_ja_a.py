@@ -25,6 +25,7 @@ from harness.scoring.json_object import parse_object
 from harness.scoring.math import extract_math_answer, math_equal
 from tests.code_mutants import mutants
 from tests.code_runner import run_trusted
+from tests.mt_bench_ja_extraction import EXTRACTION, as_json
 from tests.mt_bench_ja_math import MATH
 from tests.mt_bench_ja_programs import EQUIVALENT, SECOND, WRONG
 from tests.mt_bench_ja_reasoning import REASONING
@@ -112,7 +113,7 @@ def test_most_turns_are_checked() -> None:
         assert len([turn for turn in turns if turn in CHECKED]) >= 0.8 * len(turns)
 
 
-@pytest.mark.parametrize("name", [name for name in ROWS if ROWS[name]["genre"] != "extraction"])
+@pytest.mark.parametrize("name", ROWS)
 def test_references_are_polite(name: str) -> None:
     for reference in ROWS[name]["references"]:
         prose = re.sub(r"```.*?```", "", reference, flags=re.S)
@@ -207,15 +208,33 @@ def test_exact_references_pass(name: str, turn: int) -> None:
 
 @pytest.mark.parametrize(("name", "turn"), of_kind("json"))
 def test_json_references_pass(name: str, turn: int) -> None:
-    row, check = ROWS[name], ROWS[name]["checks"][turn]["json"]
-    assert set(check) == {"fields", "gold"}
-    assert list(check["fields"]) == list(check["gold"])
-    assert all(key in "".join(row["turns"][: turn + 1]) for key in check["fields"])
-    text = re.search(r"```json\n(.*?)```", row["references"][turn], re.S)
-    assert text is not None
-    assert parse_object(text[1]) == check["gold"]
-    gold = json.dumps(check["gold"], ensure_ascii=False)
-    assert verify_fields(text[1], gold, check["fields"]).equal
+    row, fields = ROWS[name], ROWS[name]["checks"][turn]["json"]["fields"]
+    assert all(f'"{key}"' in "".join(row["turns"][: turn + 1]) for key in fields)
+    gold = {key: one["value"] for key, one in fields.items()}
+    (text,) = re.findall(r"```json\n(.*?)```", row["references"][turn], re.S)
+    assert parse_object(text) == gold
+    schema = {key: one["type"] for key, one in fields.items()}
+    assert verify_fields(text, json.dumps(gold, ensure_ascii=False), schema).equal
+    worse = dict.fromkeys(gold)
+    assert verify_fields(json.dumps(worse), json.dumps(gold), schema).share == 0
+
+
+@pytest.mark.parametrize("name", EXTRACTION)
+def test_computed_golds_are_right(name: str) -> None:
+    row = ROWS[name]
+    for check, computed in zip(row["checks"], EXTRACTION[name](row["turns"]), strict=True):
+        gold = {key: one["value"] for key, one in check["json"]["fields"].items()}
+        assert len(computed) >= len(gold) / 2
+        assert {key: gold[key] for key in computed} == {k: as_json(v) for k, v in computed.items()}
+
+
+def test_names_stand_in_the_turns() -> None:
+    """Letter by letter: 小田切誠 has to be put together."""
+    for name, turn in of_kind("json"):
+        asked = set("".join(ROWS[name]["turns"][: turn + 1]))
+        for one in ROWS[name]["checks"][turn]["json"]["fields"].values():
+            if one["type"] in ("name", "name[]"):
+                assert set("".join(one["value"])) <= asked
 
 
 @pytest.mark.parametrize(("name", "turn"), of_kind("constraints"))
