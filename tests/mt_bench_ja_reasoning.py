@@ -128,7 +128,7 @@ def hats() -> Answer:
     four, hands = silent_once(4)
     (red,) = {world.count("R") for world in four if hands[world] == 4}
     (raised,) = set(silent_once(5)[1].values())
-    return red, raised
+    return red, 5 - raised
 
 
 def football() -> Answer:
@@ -154,7 +154,7 @@ def football() -> Answer:
 
 
 def microphone() -> Answer:
-    """Minutes after 14:00; one could do it when a start fits all places one was seen at."""
+    """Minutes after 14:00, when nothing had been begun; one start must fit all sightings."""
     walk = {"体育館": 4, "図書室": 3, "校庭": 6}
     seen = {
         "石川": [(2, "体育館"), (13, "図書室")],
@@ -240,7 +240,7 @@ def go_stone_game() -> Answer:
         return [n for n in (1, 3, 4) if not wins(25 - n, last_wins)]
 
     (only,) = good(True)
-    return only, "、".join(map(str, good(False)))
+    return only, ", ".join(map(str, good(False)))
 
 
 def iroha() -> Answer:
