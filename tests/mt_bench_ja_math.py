@@ -34,7 +34,7 @@ def trains() -> Answer:
     (slow,) = [
         u for u in range(1, speed) if Fraction(total, speed - u) == 4 * Fraction(total, speed + u)
     ]
-    assert (speed * Fraction(36, 10), slow * Fraction(36, 10)) == (90, 54)
+    assert (speed * 36, slow * 36) == (900, 540)
     return length, total // (speed - slow)
 
 
@@ -98,7 +98,7 @@ def buns() -> Answer:
 def marks() -> Answer:
     def variance(points: tuple[int, ...]) -> Fraction:
         mean = Fraction(sum(points), len(points))
-        return sum((p - mean) ** 2 for p in points) / len(points)
+        return sum(((p - mean) ** 2 for p in points), Fraction(0)) / len(points)
 
     groups = []
     for points in combinations_with_replacement(range(11), 5):

@@ -36,8 +36,8 @@ def last_cake() -> Answer:
     people = ("春樹", "夏美", "秋人", "冬子")
 
     def eaters(liars: int) -> set[str]:
-        found = set()
-        for eater, *honest in product(people, *[(True, False)] * 4):
+        found: set[str] = set()
+        for eater, honest in product(people, product((True, False), repeat=4)):
             spring, summer, autumn, winter = honest
             said = (eater in ("夏美", "秋人"), eater != "夏美", not winter, eater != "春樹")
             if said == (spring, summer, autumn, winter) and honest.count(False) == liars:
