@@ -45,8 +45,9 @@ def last_cake() -> Answer:
         return found
 
     (alone,) = eaters(1)
-    (innocent,) = set(people) - eaters(2)
-    return f"{alone}さん", f"{innocent}さん"
+    possible = eaters(2)
+    assert set(people) - possible == {"秋人"}
+    return f"{alone}さん", "、".join(one for one in people if one in possible)
 
 
 def library_duty() -> Answer:

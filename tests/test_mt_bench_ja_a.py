@@ -96,7 +96,7 @@ def test_an_item_is_whole(name: str) -> None:
     assert all(30 <= len(turn) <= 1200 for turn in row["turns"])
     assert all(20 <= len(reference) <= 2500 for reference in row["references"])
     for rubric in row["rubric"]:
-        assert 2 <= rubric.count("。") <= 6
+        assert 2 <= rubric.count("。") <= 4
         assert "減点" in "".join(row["rubric"]) or "誤り" in "".join(row["rubric"])
     for check in row["checks"]:
         assert check is None or len(check) == 1
