@@ -296,3 +296,11 @@ def test_the_conviction_needs_a_majority_of_both_kinds() -> None:
     votes = {"A": (0, 6), "B": (3, 1), "C": (1, 3), "D": (1, 4)}
     guilty = [name for name, (j, c) in votes.items() if j + c >= 5 and j >= 1 and c >= 1]
     assert guilty == [CHECKED["mt-humanities-05", 2]["choice"]["answer"]]
+
+
+def test_the_card_counts_what_is_there() -> None:
+    card = (FOLDER / "card.md").read_text(encoding="utf-8")
+    for genre in GENRES:
+        checked = sum(name.startswith(f"mt-{genre}-") for name, _ in CHECKED)
+        references = "yes" if genre == "stem" else "no"
+        assert f"| {genre} | 12 | {checked} of 24 | {references} |" in card
