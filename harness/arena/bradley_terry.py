@@ -171,7 +171,7 @@ def cluster_scores(table: BattleTable, found: Fit) -> Floats:
     cells = table.clusters * size
     scores = np.bincount(table.cluster * size + table.a, residual, cells)
     scores -= np.bincount(table.cluster * size + table.b, residual, cells)
-    return scores.reshape(table.clusters, size)
+    return np.asarray(scores, np.float64).reshape(table.clusters, size)
 
 
 def cluster_meat(table: BattleTable, found: Fit) -> Floats:

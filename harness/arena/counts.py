@@ -64,7 +64,7 @@ def count_cells(
     cell = a * size + b
 
     def summed(values: Floats) -> Floats:
-        return np.bincount(cell, values, size * size).reshape(size, size)
+        return np.asarray(np.bincount(cell, values, size * size), np.float64).reshape(size, size)
 
     crossed = summed(weight_squared * score * (1 - score))
     met = summed(battles)

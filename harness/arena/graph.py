@@ -8,8 +8,6 @@ import numpy as np
 
 from harness.arena.types import Floats, Ints
 
-_SHOWN = 6
-
 
 @dataclass(frozen=True)
 class Graph:
@@ -30,15 +28,20 @@ class Graph:
         chain of wins in both directions."""
         return len(self.groups) == 1 and not self.always
 
-    def report(self) -> str:
-        """What is wrong, in one sentence; empty where nothing is."""
+    def report(self, most: int = 6) -> str:
+        """What is wrong, in one sentence that lists at most that many names at a time; empty
+        where nothing is wrong."""
         faults = []
         if len(self.groups) > 1:
-            parts = " | ".join(_names(group) for group in self.groups[:_SHOWN])
+            parts = " | ".join(_names(group, most) for group in self.groups[:most])
             faults.append(f"{len(self.groups)} groups of models never met each other ({parts})")
-        for names, what in self.always:
+        # Where single models are named, the rest of the field needs no naming.
+        alone = [entry for entry in self.always if len(entry[0]) == 1]
+        for names, what in alone[:most] or self.always[:most]:
             whom = "every battle" if len(names) == 1 else "every battle against the others"
-            faults.append(f"{_names(names)} {what} {whom}")
+            faults.append(f"{_names(names, most)} {what} {whom}")
+        if len(alone) > most:
+            faults.append(f"{len(alone) - most} more models like these")
         return "; ".join(faults)
 
 
@@ -70,6 +73,6 @@ def _components(edges: np.ndarray, connection: str) -> Ints:
     return np.asarray(labels, dtype=np.intp)
 
 
-def _names(names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:_SHOWN])
-    return f"{shown} and {len(names) - _SHOWN} more" if len(names) > _SHOWN else shown
+def _names(names: tuple[str, ...], most: int) -> str:
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

@@ -14,6 +14,7 @@ from harness.errors import HarnessError
 COMMANDS = {
     "eval": ("harness.cli.eval", "Measure checkpoints: every item, every answer, every score."),
     "leaderboard": ("harness.cli.leaderboard", "Rank what was measured, with intervals."),
+    "arena": ("harness.cli.arena", "Battles between models: import, play, rate, choose the next."),
     "show": ("harness.cli.show", "Read one evaluation: items, answers, failures."),
     "format": ("harness.cli.format", "What is lost to output format, what to knowledge."),
     "score": ("harness.cli.score", "Score stored answers again, without a model."),

@@ -115,6 +115,26 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "normalised": _TEXT,
         "lenient": _TEXT,
     },
+    "battles": {
+        "id": _TEXT,
+        "kind": _TEXT,
+        "model_a": _TEXT,
+        "model_b": _TEXT,
+        "outcome": _TEXT,
+        "prompt": _TEXT,
+        "source": _TEXT,
+        "sequence": _INT,
+        "genre": _TEXT,
+        "item_hash": _TEXT,
+        "match": _TEXT,
+        "first": _TEXT,
+        "session": _TEXT,
+        "latency": _REAL,
+        "time": _TIME,
+        "weight": _REAL,
+        "style_a": pa.list_(_REAL),
+        "style_b": pa.list_(_REAL),
+    },
     "imports": {
         "name": _TEXT,
         "path": _TEXT,
@@ -238,6 +258,8 @@ def _ingest_one(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
                 "WHERE old.evaluation = new.evaluation AND old.key = new.key)",
                 [str(present["requests"])],
             )
+        if "battles" in present:
+            _ingest_battles(connection, present["battles"])
         if "generations" in present:
             _ingest_generations(connection, present)
         else:
@@ -268,6 +290,21 @@ def _ingest_generations(connection: duckdb.DuckDBPyConnection, present: Mapping[
             condition = "new.key IN (SELECT key FROM fresh)"
             _replace_computed(connection, table, present[table], condition)
     connection.execute("DROP TABLE fresh")
+
+
+def _ingest_battles(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+    """The first row of an id stays: a vote is cast once. A verifier's battle follows from scores
+    and is replaced, for they may have been computed again."""
+    connection.execute(
+        "DELETE FROM battles WHERE kind = 'verifier' AND id IN (SELECT id FROM read_parquet(?))",
+        [str(file)],
+    )
+    connection.execute(
+        f"INSERT INTO battles SELECT {_columns('battles')} FROM read_parquet(?) new "
+        "WHERE NOT EXISTS (FROM battles old WHERE old.id = new.id) "
+        "QUALIFY row_number() OVER (PARTITION BY id ORDER BY sequence) = 1 ORDER BY sequence",
+        [str(file)],
+    )
 
 
 def _replace_computed(

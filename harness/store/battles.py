@@ -1,0 +1,249 @@
+"""Battles in the store: adding them once, and reading them as counts or columns of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from harness.arena.counts import PairCounts, count_cells
+from harness.arena.types import Battle, BattleTable, Floats
+from harness.arena.variants import style_difference
+from harness.errors import HarnessError
+from harness.store import database, write
+from harness.store.database import connect
+
+# Battles that are spooled as one batch.
+_BATCH = 100_000
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which battles count: of these kinds, genres and models, all where empty.
+
+    each_order  keeps the two orders of a comparison apart, as the battles of their own that
+                position bias is seen in; otherwise they are one battle, and orders that disagree
+                are a tie
+    since       only battles of that time or later
+    """
+
+    kinds: tuple[str, ...] = ()
+    genres: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    each_order: bool = False
+    since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class KindSummary:
+    """What there is of one kind of battle."""
+
+    kind: str
+    battles: int
+    models: int
+    prompts: int
+    genres: tuple[str, ...]
+
+
+def add(path: Path, battles: Iterable[Battle]) -> int:
+    """Writes battles; returns how many were new. What is there already is left as it is."""
+    database.prepare(path)
+    write.ingest(path)
+    before = _count(path)
+    batch: list[dict[str, Any]] = []
+    for battle in battles:
+        batch.append(_row(battle))
+        if len(batch) == _BATCH:
+            write.spool(path, {"battles": batch})
+            batch = []
+    write.spool(path, {"battles": batch})
+    write.ingest(path)
+    return _count(path) - before
+
+
+def _row(battle: Battle) -> dict[str, Any]:
+    styles = {
+        name: None if style is None else [style.length, style.headers, style.lists, style.bold]
+        for name, style in (("style_a", battle.style_a), ("style_b", battle.style_b))
+    }
+    return {
+        "id": battle.id,
+        "kind": battle.kind,
+        "model_a": battle.model_a,
+        "model_b": battle.model_b,
+        "outcome": battle.outcome,
+        "prompt": battle.prompt,
+        "source": battle.source,
+        "sequence": battle.sequence,
+        "genre": battle.genre,
+        "item_hash": battle.item_hash,
+        "match": battle.match,
+        "first": battle.order,
+        "session": battle.session,
+        "latency": battle.latency,
+        "time": battle.time,
+        "weight": battle.weight,
+        **styles,
+    }
+
+
+def _count(path: Path) -> int:
+    with connect(path, read_only=True) as connection:
+        row = connection.execute("SELECT count(*) FROM battles").fetchone()
+    return int(row[0]) if row else 0
+
+
+def kinds(path: Path) -> list[KindSummary]:
+    """The kinds of battle that a store holds, by name."""
+    with connect(path, read_only=True) as connection:
+        rows = connection.execute(
+            "SELECT kind, count(*), len(list_distinct(flatten(list([model_a, model_b])))), "
+            "count(DISTINCT prompt), list_sort(list(DISTINCT genre)) "
+            "FROM battles GROUP BY kind ORDER BY kind"
+        ).fetchall()
+    return [
+        KindSummary(kind, battles, models, prompts, tuple(genre for genre in genres if genre))
+        for kind, battles, models, prompts, genres in rows
+    ]
+
+
+def load_counts(path: Path, selection: Selection | None = None) -> PairCounts:
+    """Counts of the selected battles by pair, grouped in the database: all that a fit needs.
+
+    Raises HarnessError where no battle is selected.
+    """
+    with connect(path, read_only=True) as connection:
+        _select(connection, selection or Selection())
+        cells = connection.execute(
+            "SELECT model_a, model_b, score, count(*) AS battles, sum(weight) AS weight, "
+            "sum(weight * weight) AS squared FROM chosen GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+    if not cells:
+        raise HarnessError(_none(path, selection))
+    names = sorted({row[0] for row in cells} | {row[1] for row in cells})
+    index = {name: number for number, name in enumerate(names)}
+    a = np.array([index[row[0]] for row in cells])
+    b = np.array([index[row[1]] for row in cells])
+    numbers = np.array([row[2:] for row in cells], dtype=np.float64)
+    return count_cells(tuple(names), a, b, *(numbers[:, column] for column in range(4)))
+
+
+def load_table(
+    path: Path,
+    selection: Selection | None = None,
+    *,
+    in_time_order: bool = False,
+    style: bool = False,
+) -> BattleTable:
+    """The selected battles as columns; clusters are prompts.
+
+    in_time_order  sorted by time, then by source and place in it (Elo needs it)
+    style          reads the styles too, and only battles that have both
+
+    Raises HarnessError where no battle is selected.
+    """
+    with connect(path, read_only=True) as connection:
+        _select(connection, selection or Selection())
+        where = "WHERE style_a IS NOT NULL AND style_b IS NOT NULL" if style else ""
+        names = [
+            row[0]
+            for row in connection.execute(
+                f"SELECT model_a FROM chosen {where} UNION "
+                f"SELECT model_b FROM chosen {where} ORDER BY 1"
+            ).fetchall()
+        ]
+        if not names:
+            missing = " whose answers' style is known" if style else ""
+            raise HarnessError(_none(path, selection, missing))
+        connection.execute(
+            "CREATE TEMP TABLE names AS SELECT unnest(?) AS model, generate_subscripts(?, 1) - 1 "
+            "AS number",
+            [names, names],
+        )
+        order = "ORDER BY c.time NULLS FIRST, c.source, c.sequence" if in_time_order else ""
+        styles = ", style_a, style_b" if style else ""
+        columns = connection.execute(
+            "SELECT x.number AS a, y.number AS b, c.score, c.weight, hash(c.prompt) AS prompt, "
+            f"CASE c.first WHEN 'a' THEN 1.0 WHEN 'b' THEN -1.0 ELSE 0.0 END AS first{styles} "
+            "FROM chosen c JOIN names x ON x.model = c.model_a "
+            f"JOIN names y ON y.model = c.model_b {where} {order}"
+        ).fetchnumpy()
+    keys, cluster = np.unique(columns["prompt"], return_inverse=True)
+    return BattleTable(
+        tuple(names),
+        columns["a"].astype(np.intp),
+        columns["b"].astype(np.intp),
+        columns["score"].astype(np.float64),
+        columns["weight"].astype(np.float64),
+        cluster.astype(np.intp),
+        int(keys.size),
+        columns["first"].astype(np.float64),
+        style_difference(_matrix(columns["style_a"]), _matrix(columns["style_b"]))
+        if style
+        else None,
+    )
+
+
+def _matrix(lists: Sequence[Any]) -> Floats:
+    return np.array([list(one) for one in lists], dtype=np.float64)
+
+
+def _select(connection: duckdb.DuckDBPyConnection, selection: Selection) -> None:
+    """Makes the view `chosen`: score of a, and the two orders of a comparison as one battle
+    unless each is wanted."""
+    conditions = ["true"]
+    for column, wanted in (("kind", selection.kinds), ("genre", selection.genres)):
+        if wanted:
+            conditions.append(f"{column} IN (SELECT unnest({_list(wanted)}))")
+    if selection.models:
+        names = _list(selection.models)
+        conditions.append(
+            f"model_a IN (SELECT unnest({names})) AND model_b IN (SELECT unnest({names}))"
+        )
+    if selection.since is not None:
+        conditions.append(f"time >= TIMESTAMPTZ '{selection.since.isoformat()}'")
+    rows = (
+        "SELECT model_a, model_b, CASE outcome WHEN 'a' THEN 1.0 WHEN 'b' THEN 0.0 ELSE 0.5 END "
+        "AS score, weight, prompt, first, time, source, sequence, match, style_a, style_b "
+        f"FROM battles WHERE {' AND '.join(conditions)}"
+    )
+    if not selection.each_order:
+        rows = f"""
+            WITH single AS ({rows}),
+            turned AS (
+              SELECT *, CASE WHEN model_a < model_b THEN score ELSE 1 - score END AS lower_score,
+                     CASE WHEN model_a < model_b THEN style_a ELSE style_b END AS lower_style,
+                     CASE WHEN model_a < model_b THEN style_b ELSE style_a END AS upper_style
+              FROM single WHERE match IS NOT NULL)
+            SELECT model_a, model_b, score, weight, prompt, first, time, source, sequence, match,
+                   style_a, style_b
+            FROM single WHERE match IS NULL
+            UNION ALL
+            SELECT least(any_value(model_a), any_value(model_b)),
+                   greatest(any_value(model_a), any_value(model_b)),
+                   CASE WHEN min(lower_score) = max(lower_score) THEN min(lower_score) ELSE 0.5 END,
+                   avg(weight), any_value(prompt), 'none', max(time), any_value(source),
+                   min(sequence), match, any_value(lower_style), any_value(upper_style)
+            FROM turned GROUP BY match"""
+    connection.execute(f"CREATE TEMP VIEW chosen AS {rows}")
+
+
+def _list(names: Sequence[str]) -> str:
+    quoted = ", ".join("'" + name.replace("'", "''") + "'" for name in names)
+    return f"[{quoted}]"
+
+
+def _none(path: Path, selection: Selection | None, missing: str = "") -> str:
+    found = ", ".join(f"{one.kind} ({one.battles:,})" for one in kinds(path))
+    if not found:
+        return (
+            f"{path}: no battles yet; `harness arena import FILE` or `harness arena play A B` "
+            "brings some"
+        )
+    which = " of that choice" if selection not in (None, Selection()) else ""
+    return f"{path}: no battles{which}{missing}; there are {found}"
