@@ -170,9 +170,11 @@ def ratings(
         anchor=Anchor(options["anchor_points"], options["anchor"]),
         draws=options["draws"],
     )
-    boards = arena_boards(
+    boards, faults = arena_boards(
         path, _selection(path, kinds, genres, models), wanted, by_genre=options["by_genre"]
     )
+    for fault in faults:
+        click.secho(f"left out: {fault}", fg="yellow", err=True)
     if output:
         print_rows([row for board in boards for row in board.rows()], output)
         return

@@ -34,7 +34,9 @@ def command(
     path = store_path(store)
     refresh(path)
     wanted = [name.strip() for name in suites.split(",") if name.strip()]
-    battles = arena_boards(path, Selection(), Wanted()) if ARENA in wanted else []
+    battles, faults = arena_boards(path, Selection(), Wanted()) if ARENA in wanted else ([], [])
+    for fault in faults:
+        click.secho(f"left out: {fault}", fg="yellow", err=True)
     others = [name for name in wanted if name != ARENA]
     made, left_out = boards(
         path, suites=others or wanted, every_checkpoint=checkpoints, all_item_sets=everything

@@ -86,10 +86,11 @@ class ArenaBoard:
 
 def arena_boards(
     path: Path, selection: Selection, wanted: Wanted, *, by_genre: bool = True
-) -> list[ArenaBoard]:
-    """A board for each kind of battle, or one for all the kinds that a selection names.
+) -> tuple[list[ArenaBoard], list[str]]:
+    """A board for each kind of battle, or one for all the kinds that a selection names; and why
+    kinds have none.
 
-    Raises HarnessError where there are no battles, or no finite ratings of a kind.
+    Raises HarnessError where there are no battles, or there is no board at all.
     """
     if fault := wanted.fault():
         raise HarnessError(fault)
@@ -98,14 +99,16 @@ def arena_boards(
     if not groups:
         battle_store.load_counts(path)  # says that there are none
     known = {one.kind: one.genres for one in found}
-    made = []
+    made: list[ArenaBoard] = []
+    faults: list[str] = []
     for kinds in groups:
         chosen = replace(selection, kinds=kinds)
         try:
             table = _table(path, chosen, wanted)
             ratings = rate_table(table, wanted)
         except HarnessError as error:
-            raise HarnessError(f"{'+'.join(kinds)}: {error}") from error
+            faults.append(f"{'+'.join(kinds)}: {error}")
+            continue
         genres: dict[str, dict[str, Rating]] = {}
         unrated: dict[str, str] = {}
         names = sorted({genre for kind in kinds for genre in known.get(kind, ())})
@@ -116,7 +119,9 @@ def arena_boards(
             else:
                 genres[genre] = {row.model: row for row in rate_table(part, wanted).rows}
         made.append(ArenaBoard(kinds, len(table), table.clusters, ratings, genres, unrated))
-    return made
+    if not made:
+        raise HarnessError("\n".join(faults))
+    return made, faults
 
 
 def _unrateable(table: BattleTable, wanted: Wanted) -> str:
