@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.arena.bradley_terry import Fit, cluster_scores, inverse, newton
 from harness.arena.graph import examine
+from harness.arena.threads import single_threaded
 from harness.arena.types import BattleTable, Floats
 from harness.errors import HarnessError
 
@@ -26,6 +27,7 @@ class Draws:
     failed: int
 
 
+@single_threaded
 def multinomial(table: BattleTable, found: Fit, draws: int, seed: int) -> Draws:
     """Draws as many clusters as there are, with replacement, and fits each sample anew.
 
@@ -59,6 +61,7 @@ def multinomial(table: BattleTable, found: Fit, draws: int, seed: int) -> Draws:
     return Draws(found.contrast(theta), failed)
 
 
+@single_threaded
 def multiplier(table: BattleTable, found: Fit, draws: int, seed: int) -> Draws:
     """Weighs each cluster by a Poisson(1) draw and takes one Newton step from the fit, its
     Hessian held: θ* = θ + H⁻¹ Σ (w − 1) s, s the clusters' scores.

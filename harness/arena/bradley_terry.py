@@ -14,6 +14,7 @@ from scipy.special import expit
 
 from harness.arena.counts import PairCounts
 from harness.arena.graph import examine
+from harness.arena.threads import single_threaded
 from harness.arena.types import BattleTable, Floats
 from harness.errors import HarnessError
 
@@ -49,6 +50,7 @@ class Fit:
         return np.asarray(values - values[..., self.pinned, None])
 
 
+@single_threaded
 def fit(counts: PairCounts, *, prior: float = 0.0, pinned: str | None = None) -> Fit:
     """Strengths of greatest likelihood.
 
@@ -141,6 +143,7 @@ def inverse(found: Fit) -> Floats:
     return np.asarray(np.linalg.inv(_regular(found.hessian, found.prior)))
 
 
+@single_threaded
 def covariance(found: Fit, meat: Floats) -> Floats:
     """The sandwich H⁻¹ B H⁻¹ of the anchored strengths, (M, M); meat: B, (M, M)."""
     bread = found.contrast(inverse(found).T)  # rows: the influence of a score, after anchoring
@@ -174,6 +177,7 @@ def cluster_scores(table: BattleTable, found: Fit) -> Floats:
     return np.asarray(scores, np.float64).reshape(table.clusters, size)
 
 
+@single_threaded
 def cluster_meat(table: BattleTable, found: Fit) -> Floats:
     """B where only clusters are independent: Σ s sᵀ over their scores, with the factor G/(G − 1)
     (Liang and Zeger 1986; the usual correction for few clusters)."""

@@ -12,6 +12,7 @@ from scipy.stats import norm
 
 from harness.arena.bradley_terry import POINTS, newton
 from harness.arena.ratings import Ratings
+from harness.arena.threads import single_threaded
 from harness.arena.types import Floats, Ints
 from harness.errors import HarnessError
 
@@ -52,6 +53,7 @@ class Proposal:
     needed: int | None
 
 
+@single_threaded
 def believe(
     models: tuple[str, ...],
     won: Floats,
@@ -72,6 +74,7 @@ def believe(
     return Beliefs(names, theta[0], np.linalg.inv(hessian[0]) * noise)
 
 
+@single_threaded
 def propose(
     beliefs: Beliefs,
     count: int = 1,

@@ -16,6 +16,7 @@ from harness.arena.bradley_terry import POINTS
 from harness.arena.counts import count_pairs
 from harness.arena.graph import examine
 from harness.arena.ratings import Anchor, Ratings, assemble, quantile
+from harness.arena.threads import single_threaded
 from harness.arena.types import BattleTable, Floats, Style
 from harness.errors import HarnessError
 
@@ -70,6 +71,7 @@ def style_of(text: str) -> Style:
     )
 
 
+@single_threaded
 def rate_variant(
     table: BattleTable,
     *,

@@ -150,38 +150,40 @@ def load_table(
     with connect(path, read_only=True) as connection:
         _select(connection, selection or Selection())
         where = "WHERE style_a IS NOT NULL AND style_b IS NOT NULL" if style else ""
+        # Codes by joins with small tables: faster than any coding of a million strings here.
+        connection.execute(
+            "CREATE TEMP TABLE names AS SELECT model, row_number() OVER (ORDER BY model) - 1 AS "
+            f"number FROM (SELECT model_a AS model FROM chosen {where} UNION "
+            f"SELECT model_b FROM chosen {where})"
+        )
+        connection.execute(
+            "CREATE TEMP TABLE prompts AS SELECT prompt, row_number() OVER (ORDER BY prompt) - 1 "
+            f"AS number FROM (SELECT DISTINCT prompt FROM chosen {where})"
+        )
         names = [
             row[0]
-            for row in connection.execute(
-                f"SELECT model_a FROM chosen {where} UNION "
-                f"SELECT model_b FROM chosen {where} ORDER BY 1"
-            ).fetchall()
+            for row in connection.execute("SELECT model FROM names ORDER BY number").fetchall()
         ]
         if not names:
             missing = " whose answers' style is known" if style else ""
             raise HarnessError(_none(path, selection, missing))
-        connection.execute(
-            "CREATE TEMP TABLE names AS SELECT unnest(?) AS model, generate_subscripts(?, 1) - 1 "
-            "AS number",
-            [names, names],
-        )
         order = "ORDER BY c.time NULLS FIRST, c.source, c.sequence" if in_time_order else ""
         styles = ", style_a, style_b" if style else ""
         columns = connection.execute(
-            "SELECT x.number AS a, y.number AS b, c.score, c.weight, hash(c.prompt) AS prompt, "
-            f"CASE c.first WHEN 'a' THEN 1.0 WHEN 'b' THEN -1.0 ELSE 0.0 END AS first{styles} "
-            "FROM chosen c JOIN names x ON x.model = c.model_a "
-            f"JOIN names y ON y.model = c.model_b {where} {order}"
+            "SELECT x.number AS a, y.number AS b, c.score, c.weight, z.number AS cluster, "
+            "CASE c.first WHEN 'a' THEN 1.0 WHEN 'b' THEN -1.0 ELSE 0.0 END::DOUBLE AS first"
+            f"{styles} FROM chosen c JOIN names x ON x.model = c.model_a "
+            f"JOIN names y ON y.model = c.model_b JOIN prompts z USING (prompt) {where} {order}"
         ).fetchnumpy()
-    keys, cluster = np.unique(columns["prompt"], return_inverse=True)
+        prompts = connection.execute("SELECT count(*) FROM prompts").fetchone()
     return BattleTable(
         tuple(names),
         columns["a"].astype(np.intp),
         columns["b"].astype(np.intp),
         columns["score"].astype(np.float64),
         columns["weight"].astype(np.float64),
-        cluster.astype(np.intp),
-        int(keys.size),
+        columns["cluster"].astype(np.intp),
+        int(prompts[0]) if prompts else 0,
         columns["first"].astype(np.float64),
         style_difference(_matrix(columns["style_a"]), _matrix(columns["style_b"]))
         if style
@@ -208,11 +210,11 @@ def _select(connection: duckdb.DuckDBPyConnection, selection: Selection) -> None
     if selection.since is not None:
         conditions.append(f"time >= TIMESTAMPTZ '{selection.since.isoformat()}'")
     rows = (
-        "SELECT model_a, model_b, CASE outcome WHEN 'a' THEN 1.0 WHEN 'b' THEN 0.0 ELSE 0.5 END "
-        "AS score, weight, prompt, first, time, source, sequence, match, style_a, style_b "
+        "SELECT model_a, model_b, CASE outcome WHEN 'a' THEN 1.0 WHEN 'b' THEN 0.0 ELSE 0.5 END"
+        "::DOUBLE AS score, weight, prompt, first, time, source, sequence, match, style_a, style_b "
         f"FROM battles WHERE {' AND '.join(conditions)}"
     )
-    if not selection.each_order:
+    if not selection.each_order and _any_matches(connection):
         rows = f"""
             WITH single AS ({rows}),
             turned AS (
@@ -231,6 +233,12 @@ def _select(connection: duckdb.DuckDBPyConnection, selection: Selection) -> None
                    min(sequence), match, any_value(lower_style), any_value(upper_style)
             FROM turned GROUP BY match"""
     connection.execute(f"CREATE TEMP VIEW chosen AS {rows}")
+
+
+def _any_matches(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether any battle is one of two orders; a union with none of them is not free."""
+    row = connection.execute("SELECT count(match) FROM battles").fetchone()
+    return bool(row and row[0])
 
 
 def _list(names: Sequence[str]) -> str:
