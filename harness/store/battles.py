@@ -10,14 +10,17 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import pyarrow as pa
 
 from harness.arena.counts import PairCounts, count_cells
-from harness.arena.types import Battle, BattleTable, Floats
+from harness.arena.types import OUTCOMES, SCORES, Battle, BattleTable, Floats, Ints
 from harness.arena.variants import style_difference
 from harness.errors import HarnessError
 from harness.store import database, write
 from harness.store.database import connect
 
+_SCORE = "CASE c.outcome WHEN 'a' THEN 1.0 WHEN 'b' THEN 0.0 ELSE 0.5 END::DOUBLE"
+_SIDE = "CASE c.first WHEN 'a' THEN 1.0 WHEN 'b' THEN -1.0 ELSE 0.0 END::DOUBLE"
 # Battles that are spooled as one batch.
 _BATCH = 100_000
 
@@ -119,18 +122,32 @@ def load_counts(path: Path, selection: Selection | None = None) -> PairCounts:
     """
     with connect(path, read_only=True) as connection:
         _select(connection, selection or Selection())
-        cells = connection.execute(
-            "SELECT model_a, model_b, score, count(*) AS battles, sum(weight) AS weight, "
-            "sum(weight * weight) AS squared FROM chosen GROUP BY ALL ORDER BY ALL"
-        ).fetchall()
-    if not cells:
+        # By outcome and weight as they are stored: sums and cases in the database cost as much
+        # again as the grouping.
+        cells = connection.sql(
+            "SELECT model_a, model_b, outcome, weight, count(*) AS battles FROM chosen GROUP BY ALL"
+        ).to_arrow_table()
+    if not cells.num_rows:
         raise HarnessError(_none(path, selection))
-    names = sorted({row[0] for row in cells} | {row[1] for row in cells})
-    index = {name: number for number, name in enumerate(names)}
-    a = np.array([index[row[0]] for row in cells])
-    b = np.array([index[row[1]] for row in cells])
-    numbers = np.array([row[2:] for row in cells], dtype=np.float64)
-    return count_cells(tuple(names), a, b, *(numbers[:, column] for column in range(4)))
+    names = sorted({*cells["model_a"].unique().to_pylist(), *cells["model_b"].unique().to_pylist()})
+    a, b = (_codes(cells[side], names) for side in ("model_a", "model_b"))
+    outcome = _codes(cells["outcome"], list(OUTCOMES))
+    weight = cells["weight"].to_numpy()
+    battles = cells["battles"].to_numpy().astype(np.float64)
+    # The database groups in any order, and sums of fractions depend on it.
+    order = np.lexsort((weight, outcome, b, a))
+    score = np.array([SCORES[one] for one in OUTCOMES])[outcome]
+    sums = (battles, battles * weight, battles * np.square(weight))
+    return count_cells(
+        tuple(names), a[order], b[order], score[order], *(one[order] for one in sums)
+    )
+
+
+def _codes(column: pa.ChunkedArray, names: Sequence[str]) -> Ints:
+    """The place of each value of a column in a list of names."""
+    coded = column.combine_chunks().dictionary_encode()
+    places = np.array([names.index(name) for name in coded.dictionary.to_pylist()], dtype=np.intp)
+    return np.asarray(places[coded.indices.to_numpy()], dtype=np.intp)
 
 
 def load_table(
@@ -170,9 +187,9 @@ def load_table(
         order = "ORDER BY c.time NULLS FIRST, c.source, c.sequence" if in_time_order else ""
         styles = ", style_a, style_b" if style else ""
         columns = connection.execute(
-            "SELECT x.number AS a, y.number AS b, c.score, c.weight, z.number AS cluster, "
-            "CASE c.first WHEN 'a' THEN 1.0 WHEN 'b' THEN -1.0 ELSE 0.0 END::DOUBLE AS first"
-            f"{styles} FROM chosen c JOIN names x ON x.model = c.model_a "
+            f"SELECT x.number AS a, y.number AS b, {_SCORE} AS score, c.weight, "
+            f"z.number AS cluster, {_SIDE} AS first{styles} FROM chosen c "
+            "JOIN names x ON x.model = c.model_a "
             f"JOIN names y ON y.model = c.model_b JOIN prompts z USING (prompt) {where} {order}"
         ).fetchnumpy()
         prompts = connection.execute("SELECT count(*) FROM prompts").fetchone()
@@ -196,8 +213,8 @@ def _matrix(lists: Sequence[Any]) -> Floats:
 
 
 def _select(connection: duckdb.DuckDBPyConnection, selection: Selection) -> None:
-    """Makes the view `chosen`: score of a, and the two orders of a comparison as one battle
-    unless each is wanted."""
+    """Makes the view `chosen`: the two orders of a comparison are one battle unless each is
+    wanted, a win only where both agree."""
     conditions = ["true"]
     for column, wanted in (("kind", selection.kinds), ("genre", selection.genres)):
         if wanted:
@@ -210,25 +227,27 @@ def _select(connection: duckdb.DuckDBPyConnection, selection: Selection) -> None
     if selection.since is not None:
         conditions.append(f"time >= TIMESTAMPTZ '{selection.since.isoformat()}'")
     rows = (
-        "SELECT model_a, model_b, CASE outcome WHEN 'a' THEN 1.0 WHEN 'b' THEN 0.0 ELSE 0.5 END"
-        "::DOUBLE AS score, weight, prompt, first, time, source, sequence, match, style_a, style_b "
+        "SELECT model_a, model_b, outcome, weight, prompt, first, time, source, sequence, match, "
+        "style_a, style_b "
         f"FROM battles WHERE {' AND '.join(conditions)}"
     )
     if not selection.each_order and _any_matches(connection):
         rows = f"""
             WITH single AS ({rows}),
             turned AS (
-              SELECT *, CASE WHEN model_a < model_b THEN score ELSE 1 - score END AS lower_score,
+              SELECT *,
+                     CASE WHEN outcome IN ('tie', 'both_bad') THEN 'tie'
+                          WHEN (outcome = 'a') = (model_a < model_b) THEN 'a' ELSE 'b' END
+                     AS settled,
                      CASE WHEN model_a < model_b THEN style_a ELSE style_b END AS lower_style,
                      CASE WHEN model_a < model_b THEN style_b ELSE style_a END AS upper_style
               FROM single WHERE match IS NOT NULL)
-            SELECT model_a, model_b, score, weight, prompt, first, time, source, sequence, match,
+            SELECT model_a, model_b, outcome, weight, prompt, first, time, source, sequence, match,
                    style_a, style_b
             FROM single WHERE match IS NULL
             UNION ALL
-            SELECT least(any_value(model_a), any_value(model_b)),
-                   greatest(any_value(model_a), any_value(model_b)),
-                   CASE WHEN min(lower_score) = max(lower_score) THEN min(lower_score) ELSE 0.5 END,
+            SELECT min(least(model_a, model_b)), max(greatest(model_a, model_b)),
+                   CASE WHEN min(settled) = max(settled) THEN min(settled) ELSE 'tie' END,
                    avg(weight), any_value(prompt), 'none', max(time), any_value(source),
                    min(sequence), match, any_value(lower_style), any_value(upper_style)
             FROM turned GROUP BY match"""
