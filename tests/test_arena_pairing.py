@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
+from harness.arena.counts import count_pairs
 from harness.arena.pairing import Beliefs, battles_needed, believe, choose_anchors, propose
 from harness.arena.placing import noise, proposals
-from harness.arena.ratings import rate
 from harness.arena.types import make_table
 from harness.errors import HarnessError
 from tests.test_arena_ratings import drawn
@@ -56,7 +56,8 @@ def test_a_new_model_meets_its_anchors_and_searches_its_place() -> None:
     found = proposals(table, 30, model="new")
     assert all("new" in (one.model_a, one.model_b) for one in found)
     met = {one.model_b if one.model_a == "new" else one.model_a for one in found}
-    assert met <= set(choose_anchors(rate(table), 3))
+    new = believe(table.models, count_pairs(table).won, ["new"])
+    assert met <= set(choose_anchors(new, "new", 3))
     # Nothing is known yet: the middle of the scale tells most.
     assert {found[0].model_a, found[0].model_b} == {"new", "m02"}
     chosen = proposals(table, 8, model="new", anchors=["m00", "m04"])
@@ -70,13 +71,16 @@ def test_a_new_model_meets_its_anchors_and_searches_its_place() -> None:
         proposals(table, 1, anchors=["m00"])
 
 
-def test_anchors_are_spread_over_the_scale() -> None:
+def test_anchors_are_spread_over_where_a_model_may_stand() -> None:
     table = drawn([2.0, 1.9, 1.8, 0.1, 0.0, -1.9, -2.0], 5000, seed=2)
-    top, middle, bottom = choose_anchors(rate(table), 3)
+    beliefs = believe(table.models, count_pairs(table).won, ["new"])
+    bottom, middle, top = choose_anchors(beliefs, "new", 3)
     assert top in ("m00", "m01", "m02")
     assert middle in ("m03", "m04")
     assert bottom in ("m05", "m06")
-    assert "m03" not in choose_anchors(rate(table), 3, without="m03")
+    # Of a model whose place is known they are its neighbours.
+    near = choose_anchors(beliefs, "m01", 2)
+    assert set(near) == {"m00", "m02"}
 
 
 def test_battles_needed_by_hand_and_by_simulation() -> None:

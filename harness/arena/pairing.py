@@ -11,7 +11,6 @@ from scipy.special import expit, ndtr
 from scipy.stats import norm
 
 from harness.arena.bradley_terry import POINTS, newton
-from harness.arena.ratings import Ratings
 from harness.arena.threads import single_threaded
 from harness.arena.types import Floats, Ints
 from harness.errors import HarnessError
@@ -202,18 +201,28 @@ def battles_needed(
     return max(0, math.ceil(lacking * noise / (p * (1 - p))))
 
 
-def choose_anchors(ratings: Ratings, count: int = 3, without: str | None = None) -> tuple[str, ...]:
-    """Models to place a new one (`without`) against: spread evenly over the scale, and of those
-    near each mark the one that is known best."""
-    rows = [row for row in ratings.rows if row.model != without]
-    if len(rows) <= count:
-        return tuple(row.model for row in rows)
-    top, bottom = rows[0].rating, rows[-1].rating
-    marks = [top - (top - bottom) * (number + 0.5) / count for number in range(count)]
-    step = max((top - bottom) / count, 1e-9)
-    chosen: list[str] = []
-    for mark in marks:
-        free = [row for row in rows if row.model not in chosen]
-        best = min(free, key=lambda row: row.se**2 + ((row.rating - mark) / step * 50) ** 2)
-        chosen.append(best.model)
-    return tuple(chosen)
+def choose_anchors(beliefs: Beliefs, model: str, count: int = 3) -> tuple[str, ...]:
+    """Models to place another against, spread over where it may stand (two standard errors about
+    its rating, within the scale): of those near each mark the one that is known best. As the
+    model's place becomes known they draw together around it."""
+    place = beliefs.models.index(model)
+    others = [number for number in range(len(beliefs.models)) if number != place]
+    if len(others) <= count:
+        return tuple(beliefs.models[number] for number in others)
+    gap = (beliefs.theta - beliefs.theta[place]) * POINTS
+    # Against the mean of the others: the level of them all is nobody's doubt.
+    centre = np.eye(len(gap))
+    centre[:, others] -= 1 / len(others)
+    error = np.sqrt(np.diag(centre @ beliefs.covariance @ centre.T)) * POINTS
+    low = max(float(gap[others].min()), -2 * error[place])
+    high = min(float(gap[others].max()), 2 * error[place])
+    step = max((high - low) / count, 1.0)
+    chosen: list[int] = []
+    for number in range(count):
+        mark = low + step * (number + 0.5)
+        free = [one for one in others if one not in chosen]
+        # Half a step off its mark costs as much as 25 points of standard error.
+        chosen.append(
+            min(free, key=lambda one: np.hypot(error[one], (gap[one] - mark) / step * 50))
+        )
+    return tuple(beliefs.models[number] for number in chosen)

@@ -9,7 +9,6 @@ import numpy as np
 from harness.arena.bradley_terry import cluster_scores, covariance, fit
 from harness.arena.counts import count_pairs
 from harness.arena.pairing import MARGIN, POWER, PRIOR, Proposal, believe, choose_anchors, propose
-from harness.arena.ratings import rate
 from harness.arena.types import BattleTable
 from harness.errors import HarnessError
 
@@ -28,7 +27,7 @@ def proposals(
     """The next battles after those of a table, best first.
 
     model    place this one: only its battles are proposed. It may have none so far
-    anchors  whom it meets; by default ANCHORS models spread over the scale, the best known
+    anchors  whom it meets; by default ANCHORS well-known models about where it may stand
 
     Raises HarnessError for anchors that have no battles, or anchors without a model to place.
     """
@@ -38,7 +37,7 @@ def proposals(
     new = [] if model is None else [model]
     beliefs = believe(table.models, counts.won, new, noise=noise(table))
     if model is not None and not anchors:
-        anchors = choose_anchors(rate(table, prior=PRIOR), ANCHORS, without=model)
+        anchors = choose_anchors(beliefs, model, ANCHORS)
     return propose(beliefs, count, focus=model, opponents=anchors, power=power, margin=margin)
 
 
