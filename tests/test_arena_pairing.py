@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 
@@ -109,6 +109,7 @@ def test_battles_needed_counts_what_is_known() -> None:
 
 
 @given(st.floats(1, 800), st.floats(5, 400), st.floats(0.51, 0.99))
+@settings(deadline=None)
 def test_more_power_and_smaller_gaps_take_more(gap: float, se: float, power: float) -> None:
     base = battles_needed(gap, se, power=power)
     assert base is not None

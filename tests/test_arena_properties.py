@@ -96,11 +96,13 @@ def test_counts_add_up(rows: Battles) -> None:
 
 
 @given(st.floats(-3000, 3000), st.floats(-3000, 3000))
+@settings(deadline=None)
 def test_chances_of_both_sides_are_one(one: float, other: float) -> None:
     assert abs(win_probability(one, other) + win_probability(other, one) - 1) < 1e-12
 
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 50)), min_size=1, max_size=8))
+@settings(deadline=None)
 def test_ranks_are_between_one_and_all(rows: list[tuple[float, float]]) -> None:
     low = [centre - reach for centre, reach in rows]
     high = [centre + reach for centre, reach in rows]
