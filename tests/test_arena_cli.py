@@ -139,6 +139,8 @@ def test_matrix_adds_up(voted: Path) -> None:
         turned = by_pair[other, one]
         assert row["wins"] == turned["losses"]
         assert row["adjusted_win_rate"] + turned["adjusted_win_rate"] == pytest.approx(1)
+        assert row["predicted"] + turned["predicted"] == pytest.approx(1)
+        assert row["low"] - 0.1 < row["predicted"] < row["high"] + 0.1
     assert "win matrix" in run("arena", "matrix", "--store", voted)
     assert "against d|1" in run("arena", "matrix", "--store", voted, "--against", "d|1")
 
@@ -165,6 +167,9 @@ def test_verified_answers_meet(measured: Path) -> None:
     assert (row["wins"], row["losses"], row["ties"]) == (4, 1, 15)
     found = rows("arena", "ratings", "--store", measured, "--kind", "verifier")
     assert [row["model"] for row in found] == ["good", "fair", "poor"]
+    # Its answers differ in nothing but a letter: style has no say.
+    styled = rows("arena", "ratings", "--store", measured, "--style", "plain", "--no-genres")
+    assert [round(row["rating"], 3) for row in styled] == [round(row["rating"], 3) for row in found]
 
 
 def test_a_score_computed_again_changes_its_battle(measured: Path) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
+from harness.arena.bradley_terry import fit
 from harness.arena.counts import count_pairs
 from harness.arena.graph import examine
 from harness.arena.ratings import Anchor, Interval, Method, Rating, Ratings, rate
@@ -168,7 +170,8 @@ def rate_table(table: BattleTable, wanted: Wanted) -> Ratings:
 class Pairing:
     """One model's battles against another.
 
-    rate  adjusted win rate (wins + ties/2)/battles, its interval clustered by prompt
+    rate       adjusted win rate (wins + ties/2)/battles, its interval clustered by prompt
+    predicted  the same by the Bradley-Terry ratings of all; None where there are none
     """
 
     model: str
@@ -178,6 +181,7 @@ class Pairing:
     ties: int
     losses: int
     rate: Estimate
+    predicted: float | None
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -191,6 +195,7 @@ class Pairing:
             "adjusted_win_rate": self.rate.mean,
             "low": self.rate.low,
             "high": self.rate.high,
+            "predicted": self.predicted,
         }
 
 
@@ -203,6 +208,8 @@ def pairings(table: BattleTable, against: Sequence[str] = (), level: float = 0.9
     unknown = [name for name in against if name not in table.models]
     if unknown:
         raise HarnessError(f"{', '.join(unknown)} has no battles here")
+    rateable = examine(counts.models, counts.won).rateable
+    theta = fit(counts).theta if rateable else None
     found = []
     pair = table.a * len(table.models) + table.b
     rows = {int(cell): np.flatnonzero(pair == cell) for cell in np.unique(pair)}
@@ -225,6 +232,7 @@ def pairings(table: BattleTable, against: Sequence[str] = (), level: float = 0.9
                     int((score == 0.5).sum()),
                     int((score == 0).sum()),
                     cluster_mean(score, cluster.tolist(), level),
+                    None if theta is None else float(expit(theta[i] - theta[j])),
                 )
             )
     return found

@@ -162,7 +162,7 @@ def _share(one: Pairing | None, self_: bool) -> Text:
 def _print_against(console: Console, found: Sequence[Pairing], opponent: str) -> None:
     table = _table(f"against {opponent}")
     table.add_column("model", overflow="ellipsis", no_wrap=True)
-    for heading in ("battles", "win", "tie", "loss", "adjusted", "95 %"):
+    for heading in ("battles", "win", "tie", "loss", "adjusted", "95 %", "predicted"):
         table.add_column(heading, justify="right", no_wrap=True, min_width=cell_len(heading))
     for one in sorted(found, key=lambda one: -one.rate.mean):
         shares = (one.wins / one.battles, one.ties / one.battles, one.losses / one.battles)
@@ -172,9 +172,15 @@ def _print_against(console: Console, found: Sequence[Pairing], opponent: str) ->
             *(f"{share * 100:.1f}" for share in shares),
             Text(f"{one.rate.mean * 100:.1f}", style="bold"),
             Text(f"{one.rate.low * 100:.1f}–{one.rate.high * 100:.1f}", style="dim"),
+            "–" if one.predicted is None else f"{one.predicted * 100:.1f}",
         )
     console.print(table)
-    console.print(Text("Percent; adjusted: wins and half of the ties.", style="dim"))
+    console.print(
+        Text(
+            "Percent; adjusted: wins and half of the ties; predicted: by the ratings of all.",
+            style="dim",
+        )
+    )
 
 
 def print_proposals(console: Console, found: Sequence[Proposal], power: float) -> None:
