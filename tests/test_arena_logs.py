@@ -114,6 +114,7 @@ def test_csv_with_everything_and_with_the_least(tmp_path: Path) -> None:
     least.write_text("model_a,model_b,outcome\nx,y,tie\nx,y,tie\n")
     first, second = read_log(least).battles
     assert first.id != second.id  # two votes alike are two votes
+    assert first.prompt != second.prompt  # and nothing says that they were on one prompt
 
 
 def test_a_log_that_grew_keeps_the_ids_of_its_rows(tmp_path: Path) -> None:

@@ -188,6 +188,15 @@ def test_anchor_moves_the_scale_and_pins_a_model() -> None:
         rate(table, anchor=Anchor(1000, "nobody"))
 
 
+def test_one_prompt_has_no_interval() -> None:
+    with pytest.raises(HarnessError, match="one prompt"):
+        rate(make_table(["a"], ["b"], [0.5]))
+    same = make_table(["a", "a"], ["b", "b"], [1, 0], cluster=["p", "p"])
+    for interval in ("sandwich", "poisson", "multinomial"):
+        with pytest.raises(HarnessError, match="one prompt"):
+            rate(same, interval=interval)
+
+
 def test_ranks_count_who_is_surely_above() -> None:
     # The first and second overlap; the third is below both; the fourth overlaps the third alone.
     assert ranks([90, 80, 50, 40], [110, 95, 60, 55]) == [1, 1, 3, 3]

@@ -70,7 +70,8 @@ def multiplier(table: BattleTable, found: Fit, draws: int, seed: int) -> Draws:
     it is for many clusters; for a handful, `multinomial` shows the skew that this cannot.
     """
     _check_clusters(table)
-    influence = cluster_scores(table, found) @ found.contrast(inverse(found).T)
+    scores = cluster_scores(table, found)
+    influence = (scores - scores.mean(0)) @ found.contrast(inverse(found).T)
     # In single precision: the error, one part in ten million of a deviation, is far below the
     # noise of the draws.
     narrow = influence.astype(np.float32)

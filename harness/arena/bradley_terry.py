@@ -186,4 +186,6 @@ def cluster_meat(table: BattleTable, found: Fit) -> Floats:
             "all battles are on one prompt: an interval over prompts needs two or more"
         )
     scores = cluster_scores(table, found)
+    # Their sum is 0 but for a prior, which pulls against it.
+    scores -= scores.mean(0)
     return np.asarray(scores.T @ scores * (table.clusters / (table.clusters - 1)))

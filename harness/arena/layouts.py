@@ -24,7 +24,7 @@ _UNREADABLE = -1
 
 @dataclass(frozen=True)
 class Row:
-    """What one row of a log says; several where it holds both orders of a comparison."""
+    """What a row of a log says of one battle; no prompt: it stands alone."""
 
     model_a: str
     model_b: str
@@ -159,7 +159,7 @@ def _event(record: dict[str, Any]) -> tuple[Row, ...]:
 
 
 def _prompt(record: dict[str, Any]) -> str:
-    """The key of what was asked: an id, else the text; without either the battle stands alone."""
+    """The key of what was asked: an id, else the text; empty where the log says neither."""
     for field in ("question_id", "prompt", "prompt_id", "question"):
         if (value := record.get(field)) not in (None, ""):
             return str(value)
@@ -168,7 +168,7 @@ def _prompt(record: dict[str, Any]) -> str:
             return content_hash(
                 [turn.get("content") for turn in turns if turn.get("role") == "user"]
             )
-    return content_hash(record)
+    return ""
 
 
 def _style(metadata: dict[str, Any], side: str) -> Style | None:

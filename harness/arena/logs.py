@@ -98,13 +98,14 @@ def _battle(
     met = (row.model_a, row.model_b, row.outcome, row.prompt, row.order, row.match)
     content = content_hash([kind, *met, row.session, row.latency, time])
     seen[content] += 1
+    identity = content_hash([content, seen[content]])
     return Battle(
-        id=content_hash([content, seen[content]]),
+        id=identity,
         kind=kind,
         model_a=row.model_a,
         model_b=row.model_b,
         outcome=row.outcome,
-        prompt=row.prompt,
+        prompt=row.prompt or identity,
         source=source,
         sequence=sequence,
         genre=row.genre or genres.get(row.prompt, ""),

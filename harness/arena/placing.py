@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.arena.bradley_terry import cluster_scores, covariance, fit
+from harness.arena.bradley_terry import cluster_meat, covariance, fit
 from harness.arena.counts import count_pairs
 from harness.arena.pairing import MARGIN, POWER, PRIOR, Proposal, believe, choose_anchors, propose
 from harness.arena.types import BattleTable
@@ -47,9 +47,6 @@ def noise(table: BattleTable) -> float:
     if table.clusters < 2:
         return 1.0
     found = fit(count_pairs(table), prior=PRIOR)
-    scores = cluster_scores(table, found)
-    scores -= scores.mean(0)
-    meat = scores.T @ scores * (table.clusters / (table.clusters - 1))
-    clustered = np.trace(covariance(found, meat))
+    clustered = np.trace(covariance(found, cluster_meat(table, found)))
     model = np.trace(covariance(found, found.hessian))
     return float(max(clustered / model, 0.05))

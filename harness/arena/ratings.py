@@ -14,6 +14,7 @@ from harness.arena.bradley_terry import POINTS, Fit, battle_meat, cluster_meat, 
 from harness.arena.counts import PairCounts, count_pairs
 from harness.arena.elo import START, elo, elo_draws
 from harness.arena.types import BattleTable, Floats
+from harness.errors import HarnessError
 
 Method = Literal["bt", "elo"]
 Interval = Literal["sandwich", "multinomial", "poisson"]
@@ -125,6 +126,10 @@ def rate(
         return _elo(table, counts, level, draws or ELO_DRAWS, seed)
     found = fit(counts, prior=prior, pinned=anchor.model)
     if interval == "sandwich":
+        if table.clusters < 2:
+            raise HarnessError(
+                "all battles are on one prompt: an interval over prompts needs two or more"
+            )
         alone = table.clusters == len(table)
         meat = battle_meat(counts, found) if alone else cluster_meat(table, found)
         return bradley_terry_ratings(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +31,12 @@ class Selection:
     each_order  keeps the two orders of a comparison apart, as the battles of their own that
                 position bias is seen in; otherwise they are one battle, and orders that disagree
                 are a tie
-    since       only battles of that time or later
     """
 
     kinds: tuple[str, ...] = ()
     genres: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     each_order: bool = False
-    since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -224,8 +221,6 @@ def _select(connection: duckdb.DuckDBPyConnection, selection: Selection) -> None
         conditions.append(
             f"model_a IN (SELECT unnest({names})) AND model_b IN (SELECT unnest({names}))"
         )
-    if selection.since is not None:
-        conditions.append(f"time >= TIMESTAMPTZ '{selection.since.isoformat()}'")
     rows = (
         "SELECT model_a, model_b, outcome, weight, prompt, first, time, source, sequence, match, "
         "style_a, style_b "
