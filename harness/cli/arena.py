@@ -297,3 +297,17 @@ def correlate(
 
     which = " + ".join(selection.kinds) or "arena"
     print_agreements(Console(), f"{which} ratings and {suite}", found)
+
+
+@command.command("judged")
+@click.option("--judge", metavar="NAME", help="Only this judge's verdicts.")
+@store_option
+def judged(judge: str | None, store: str | None) -> None:
+    """Take in what judges said when they compared two checkpoints' answers in both orders."""
+    from harness.arena.judged import take_judged
+    from harness.store.database import store_path
+
+    found = take_judged(store_path(store), judge)
+    click.echo(f"{found.verdicts:,} verdicts of kind judge, {found.new:,} of them new")
+    if found.unreadable:
+        click.echo(f"{found.unreadable:,} verdicts could not be read; left out.")
