@@ -40,14 +40,16 @@ def own_words(reply: str, boundary: str | None = None, quoted: Sequence[str] = (
     - what stands between two boundary lines that the judge repeats; a boundary that is opened and
       not closed (or the reverse) takes everything to that end of the reply;
     - passages of SHARED or more characters that stand in one of the `quoted` texts, whatever their
-      white space, width or neutralised signs.
+      white space, width or neutralised signs; and a shorter reply that as a whole, with brackets
+      or braces of its own, stands in one.
 
     Line ends stay, so that lines and offsets are those of the reply.
     """
-    text = _blank(reply, _thoughts(reply))
+    # Copies go first: a closing tag that the judge copied closes no thought of its own.
+    text = _blank(reply, _copies(reply, quoted)) if quoted else reply
     if boundary:
         text = _blank(text, _between(text, boundary))
-    return _blank(text, _copies(text, quoted)) if quoted else text
+    return _blank(text, _thoughts(text))
 
 
 def _blank(text: str, spans: Iterator[tuple[int, int]]) -> str:
@@ -80,11 +82,13 @@ def _between(text: str, boundary: str) -> Iterator[tuple[int, int]]:
 
 
 def _copies(text: str, quoted: Sequence[str]) -> Iterator[tuple[int, int]]:
+    whole, places = compact(text)
     known = set[str]()
     for answer in quoted:
-        whole, _ = compact(answer)
-        known.update(whole[i : i + SHARED] for i in range(len(whole) - SHARED + 1))
-    whole, places = compact(text)
+        shown, _ = compact(answer)
+        if whole in shown and re.search(r"\[\[|\{", whole):
+            yield 0, len(text)
+        known.update(shown[i : i + SHARED] for i in range(len(shown) - SHARED + 1))
     start = end = -1  # of the copy in hand, in places
     for i in range(len(whole) - SHARED + 1):
         if whole[i : i + SHARED] not in known:
