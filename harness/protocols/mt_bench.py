@@ -199,12 +199,29 @@ class MtBench:
         return replace(ask, messages=messages, turn=turn)
 
     def carried(self, answer: str) -> str:
-        """What the next turn, and a judge, see of an answer: our own protocol and Swallow's leave
-        the thoughts out, and Swallow's cuts it."""
+        """What the next turn, and a judge, see of a first answer: our own protocol and Swallow's
+        leave its thoughts out, and Swallow's cuts it."""
         limit = self.variant.carried
-        if limit is None:
-            return own_text(answer).strip() if self.is_ours else answer
-        return own_text(answer)[:limit]
+        return self.shown(answer) if limit is None else self.shown(answer)[:limit]
+
+    def shown(self, answer: str) -> str:
+        """An answer as its judge sees it."""
+        if self.is_ours:
+            return own_text(answer).strip()
+        return answer if self.variant.carried is None else own_text(answer)
+
+    def judged_text(self, ask: Ask, answer: Answer) -> tuple[str, ...]:
+        """The answers that a judge is shown, by turn; the last one is to be rated."""
+        earlier = tuple(one.content for one in ask.messages if one.role == "assistant")
+        text = self.shown(answer.text) if ask.turn else self.carried(answer.text)
+        return (*earlier, text)
+
+    def against_reference(self, item: Item, turn: int) -> bool:
+        """Whether a judge compares with a reference: ours wherever there is one, the others in
+        three genres."""
+        if self.is_ours:
+            return turn < len(item.references) and bool(item.references[turn].strip())
+        return item.genre in REFERENCE_GENRES
 
     def reading(self, ask: Ask, answer: Answer) -> Reading | None:
         return None
