@@ -21,6 +21,7 @@ from harness.protocols.code import Code, require_code
 from harness.protocols.instruction_following import InstructionFollowing
 from harness.protocols.jaster import VARIANTS, Jaster
 from harness.protocols.jaster_suite import is_jaster, open_jaster
+from harness.protocols.mt_bench import MtBench, require_judged
 from harness.protocols.short_answer import ShortAnswer
 from harness.protocols.types import Protocol
 from harness.scoring.code.types import Runner
@@ -31,11 +32,16 @@ PROBES_PER_LEVEL = 4
 
 @dataclass(frozen=True)
 class Suite:
-    """A protocol and the items it asks."""
+    """A protocol and the items it asks.
+
+    note     one sentence for the user where something is to be told
+    samples  answers per item that the protocol prescribes, unless the user wants others
+    """
 
     protocol: Protocol
     items: tuple[Item, ...]
     note: str = ""
+    samples: int = 1
 
 
 def open_suite(
@@ -82,6 +88,9 @@ def open_suite(
         if any(item.code for item in items):
             require_code(name, items)
             protocol = Code(evalset.name, runner=code_runner())
+        elif any(item.metric == "judge" for item in items):
+            require_judged(name, items)
+            protocol = MtBench(evalset=evalset.name, runner=code_runner())
         elif any(item.constraints for item in items):
             protocol = _instruction_following(name, evalset.name, items)
         else:
@@ -102,10 +111,11 @@ def protocol_from(definition: Mapping[str, Any]) -> Protocol:
 
     Raises HarnessError for one that this version does not know.
     """
-    kinds: dict[str, type[ShortAnswer | InstructionFollowing | Jaster | Code]] = {
+    kinds: dict[str, type[ShortAnswer | InstructionFollowing | Jaster | Code | MtBench]] = {
         "short-answer": ShortAnswer,
         "instruction-following": InstructionFollowing,
         "code": Code,
+        "mt-bench": MtBench,
     }
     kinds |= {f"jaster/{name}": Jaster for name in VARIANTS}
     kind = kinds.get(str(definition.get("protocol")))
@@ -116,8 +126,8 @@ def protocol_from(definition: Mapping[str, Any]) -> Protocol:
         )
     names = {field.name for field in fields(kind)}
     known = {key: definition[key] for key in definition if key in names}
-    if kind is Code:  # msgspec cannot take in a type that holds a function
-        return Code(**known, runner=code_runner())
+    if kind is Code or kind is MtBench:  # msgspec cannot take in a type that holds a function
+        return kind(**known, runner=code_runner())
     return msgspec.convert(known, kind)
 
 

@@ -366,3 +366,21 @@ def summary(path: Path) -> dict[str, int]:
 def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
     return int(row[0]) if row else 0
+
+
+def scores_by_key(
+    path: Path, keys: Sequence[str], protocol_hash: str
+) -> dict[str, dict[str, float]]:
+    """Scores of answers under a protocol, by key and metric."""
+    wanted = pa.table({"key": pa.array(keys, type=pa.string())})
+    with connect(path, read_only=True) as connection:
+        connection.register("wanted", wanted)
+        rows = connection.execute(
+            "SELECT key, metric, value FROM scores SEMI JOIN wanted USING (key) "
+            "WHERE protocol_hash = ?",
+            [protocol_hash],
+        ).fetchall()
+    found: dict[str, dict[str, float]] = {}
+    for key, metric, value in rows:
+        found.setdefault(key, {})[metric] = value
+    return found

@@ -1,0 +1,378 @@
+"""Has answers judged while others are still generated, and keeps every judgment at once.
+
+Invariants:
+- A call is known by its content: judge, prompt hash, messages, sampling, repeat. What the store
+  or a call in flight answers is never asked again; a failed request is owed again.
+- A judgment is durable as soon as it has arrived; a kill loses the calls in flight and no other.
+- Money: a call that could take the spending beyond the budget is not made.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from typing import Protocol as TypingProtocol
+
+from harness.engines.types import Generation, Request, Sampling
+from harness.items.schema import Item, content_hash
+from harness.judge.budget import Budget
+from harness.judge.calls import JudgeDownError, NoStructureError
+from harness.judge.prompts import JudgePrompt, PromptSet, Rendered, read, render
+from harness.judge.reading import PairReading
+from harness.store import write
+from harness.store.judgments import KnownJudgment, known_judgments
+
+log = logging.getLogger(__name__)
+
+# The judge's own setting in every protocol.
+SAMPLING = Sampling(temperature=0.0, max_tokens=2048)
+# A judge that fails this many calls in a row is not asked for the rest.
+MOST_FAILURES = 8
+REQUEST_FAILURE = "request"
+
+
+class Judge(TypingProtocol):
+    """Whoever rates. `ask` is called from several threads at once, up to `concurrency`.
+
+    name        what scores are compared under: the model, or a checkpoint's name and fingerprint
+    place       where it runs, for the record
+    structured  whether it holds a reply to a schema; turns False when it proves not to
+    overlaps    whether it may be asked while answers are generated; a local one may need the room
+                that their engine takes
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def place(self) -> str: ...
+
+    @property
+    def concurrency(self) -> int: ...
+
+    @property
+    def structured(self) -> bool: ...
+
+    @property
+    def overlaps(self) -> bool: ...
+
+    def ask(self, request: Request, schema: Mapping[str, Any] | None = None) -> Generation: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One answer to be rated.
+
+    answer    key of its generation; evaluation: that it belongs to
+    answers   what the judge is shown of the answers, by turn, the one to be rated last
+    reference whether it is rated against the item's reference answer
+    """
+
+    evaluation: str
+    answer: str
+    item: Item
+    answers: tuple[str, ...]
+    reference: bool
+    repeat: int
+
+    @property
+    def turn(self) -> int:
+        return len(self.answers) - 1
+
+
+@dataclass(frozen=True)
+class JudgeProgress:
+    """What became of the judgments that were wanted; wanted = reused + asked + left."""
+
+    wanted: int = 0
+    reused: int = 0
+    asked: int = 0
+    left: int = 0
+    failures: Mapping[str, int] = field(default_factory=dict)
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float | None = None
+    fault: str | None = None
+
+
+@dataclass(frozen=True)
+class _Call:
+    wanted: Wanted
+    prompt: JudgePrompt
+    rendered: Rendered
+    request: Request
+
+
+def call_key(
+    judge: str, prompt_hash: str, rendered: Rendered, sampling: Sampling, repeat: int
+) -> str:
+    """The content key of a judge call."""
+    return content_hash([judge, prompt_hash, rendered.messages, sampling, repeat, rendered.schema])
+
+
+class Judging:
+    """Judges what it is offered, in threads of its own, until it is closed.
+
+    repeats         how often each answer is judged
+    rejudge_failed  ask again where an earlier reply could not be read
+    """
+
+    def __init__(
+        self,
+        store: Path,
+        judge: Judge,
+        prompts: PromptSet,
+        *,
+        repeats: int = 1,
+        structured: bool = True,
+        budget: Budget | None = None,
+        rejudge_failed: bool = False,
+        report: Callable[[JudgeProgress], None] = lambda progress: None,
+    ) -> None:
+        self.store = store
+        self.judge = judge
+        self.prompts = prompts
+        self.repeats = repeats
+        self.rejudge_failed = rejudge_failed
+        self._structured = structured
+        self._budget = budget or Budget(None, None)
+        self._report = report
+        # What is known: attempts so far and whether the last one gave a rating, by key.
+        self._known = known_judgments(store, judge.name)
+        self._links: dict[str, list[Wanted]] = {}  # of calls in flight
+        self._rows: list[dict[str, list[write.Row]]] = []
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._failures: Counter[str] = Counter()
+        self._in_a_row = 0
+        self._fault: str | None = None
+        self._calls = ThreadPoolExecutor(judge.concurrency, thread_name_prefix="judge")
+        self._committer = ThreadPoolExecutor(1, thread_name_prefix="judgments")
+        self._faults: deque[BaseException] = deque()
+        self._held: list[Wanted] = []  # until the engine that answers is gone
+
+    @property
+    def progress(self) -> JudgeProgress:
+        with self._lock:
+            counts = self._counts
+            wanted, reused, asked = counts["wanted"], counts["reused"], counts["asked"]
+            return JudgeProgress(
+                wanted,
+                reused,
+                asked,
+                wanted - reused - asked,
+                dict(self._failures),
+                counts["prompt_tokens"],
+                counts["completion_tokens"],
+                self._budget.spent if self._budget.price else None,
+                self._fault,
+            )
+
+    def offer(
+        self, evaluation: str, answer: str, item: Item, answers: Sequence[str], reference: bool
+    ) -> None:
+        """Wants an answer rated; returns at once. Parameters as in `Wanted`."""
+        for repeat in range(self.repeats):
+            wanted = Wanted(evaluation, answer, item, tuple(answers), reference, repeat)
+            with self._lock:
+                self._counts["wanted"] += 1
+            if self.judge.overlaps:
+                self._calls.submit(self._guarded, wanted)
+            else:
+                self._held.append(wanted)
+
+    def close(self, *, cancel: bool = False) -> JudgeProgress:
+        """Waits for every judgment (`cancel`: for those in flight alone) and makes them durable.
+
+        Raises what a thread failed by, e.g. HarnessError where the store cannot be written.
+        """
+        for wanted in () if cancel else self._held:
+            self._calls.submit(self._guarded, wanted)
+        self._calls.shutdown(wait=True, cancel_futures=cancel)
+        self._committer.shutdown(wait=True)
+        self._flush()
+        write.ingest(self.store)
+        if self._faults:
+            raise self._faults[0]
+        return self.progress
+
+    def _guarded(self, wanted: Wanted) -> None:
+        try:
+            self._judge(wanted)
+        except BaseException as error:
+            self._faults.append(error)
+            self._fault = self._fault or str(error)
+        self._report(self.progress)
+
+    def _judge(self, wanted: Wanted) -> None:
+        prompt = self.prompts.prompt(wanted.turn, wanted.reference)
+        forms = [self._call(wanted, prompt, structured) for structured in self._forms(prompt)]
+        with self._lock:
+            for call in forms:
+                if self._is_settled(call.request.key):
+                    self._counts["reused"] += 1
+                    self._rows.append({"judged": [self._link(wanted, call.request.key)]})
+                    return
+            if self._fault is not None:
+                return
+            call = forms[0]
+            key = call.request.key
+            if key in self._links:  # the same content is being asked at this moment
+                self._links[key].append(wanted)
+                self._counts["reused"] += 1
+                return
+            self._links[key] = [wanted]
+        try:
+            self._ask(call)
+        except NoStructureError:
+            self._ask_in_words(wanted, prompt, key)
+        except JudgeDownError as error:
+            self._drop(key)
+            self._fault = self._fault or str(error)
+
+    def _forms(self, prompt: JudgePrompt) -> tuple[bool, ...]:
+        """Whether to ask for structure, first choice first; either may be in the store."""
+        if not self._structured or not prompt.verdict.schema:
+            return (False,)
+        return (True, False) if self.judge.structured else (False, True)
+
+    def _call(self, wanted: Wanted, prompt: JudgePrompt, structured: bool) -> _Call:
+        item = wanted.item
+        rendered = render(
+            prompt, item.turns, [wanted.answers], item.references, item.rubric, structured
+        )
+        key = call_key(self.judge.name, prompt.hash, rendered, SAMPLING, wanted.repeat)
+        return _Call(wanted, prompt, rendered, Request(key, rendered.messages, SAMPLING))
+
+    def _is_settled(self, key: str) -> bool:
+        known = self._known.get(key)
+        if known is None or known.failure == REQUEST_FAILURE:
+            return False
+        return known.failure is None or not self.rejudge_failed
+
+    def _ask_in_words(self, wanted: Wanted, prompt: JudgePrompt, structured_key: str) -> None:
+        call = self._call(wanted, prompt, False)
+        key = call.request.key
+        with self._lock:
+            links = self._links.pop(structured_key)
+            if key in self._links:
+                self._links[key] += links
+                self._counts["reused"] += 1
+                return
+            self._links[key] = links
+        try:
+            self._ask(call)
+        except JudgeDownError as error:
+            self._drop(key)
+            self._fault = self._fault or str(error)
+
+    def _drop(self, key: str) -> None:
+        with self._lock:
+            shared = len(self._links.pop(key, ())) - 1
+            self._counts["reused"] -= max(0, shared)
+
+    def _ask(self, call: _Call) -> None:
+        reserved = self._budget.reserve(call.request)
+        if reserved is None:
+            self._drop(call.request.key)
+            return
+        reply: Generation | None = None
+        try:
+            reply = self.judge.ask(call.request, call.rendered.schema)
+        finally:
+            nothing = Generation(call.request.key, "", "error")
+            cost = self._budget.settle(reserved, reply or nothing)
+        self._keep(call, reply, cost)
+
+    def _keep(self, call: _Call, reply: Generation, cost: float | None) -> None:
+        value, failure = _verdict(call, reply)
+        key = call.request.key
+        known = self._known.get(key)
+        attempt = 0
+        if known is not None:
+            attempt = known.attempt + (known.failure != REQUEST_FAILURE)
+        row: write.Row = {
+            "key": key,
+            "attempt": attempt,
+            "judge": self.judge.name,
+            "prompt": f"{self.prompts.id}/{call.prompt.key}",
+            "prompt_hash": call.prompt.hash,
+            "repeat": call.wanted.repeat,
+            "messages": json.dumps(
+                [asdict(one) for one in call.rendered.messages], ensure_ascii=False
+            ),
+            "sampling": json.dumps(asdict(call.request.sampling)),
+            "text": reply.text,
+            "value": value,
+            "failure": failure,
+            "error": reply.error,
+            "prompt_tokens": reply.prompt_tokens,
+            "completion_tokens": reply.completion_tokens,
+            "cost": cost,
+            "latency": reply.latency,
+            "place": self.judge.place,
+            "created_at": datetime.now(UTC),
+        }
+        with self._lock:
+            links = self._links.pop(key)
+            self._known[key] = KnownJudgment(attempt, failure)
+            self._rows.append(
+                {"judgments": [row], "judged": [self._link(one, key) for one in links]}
+            )
+            self._counts["asked"] += 1
+            self._counts["prompt_tokens"] += reply.prompt_tokens
+            self._counts["completion_tokens"] += reply.completion_tokens
+            if failure is not None:
+                self._failures[failure] += 1
+            self._in_a_row = self._in_a_row + 1 if failure == REQUEST_FAILURE else 0
+            if self._in_a_row >= MOST_FAILURES and self._fault is None:
+                self._fault = (
+                    f"{self.judge.place}: {self._in_a_row} judge calls in a row failed (the last: "
+                    f"{reply.error}); mend that and repeat the command"
+                )
+        self._committer.submit(self._guarded_flush)
+
+    def _link(self, wanted: Wanted, key: str) -> write.Row:
+        return {
+            "evaluation": wanted.evaluation,
+            "answer": wanted.answer,
+            "judge": self.judge.name,
+            "prompt_set": self.prompts.hash,
+            "repeat": wanted.repeat,
+            "key": key,
+        }
+
+    def _guarded_flush(self) -> None:
+        try:
+            self._flush()
+        except BaseException as error:
+            self._faults.append(error)
+            self._fault = self._fault or str(error)
+
+    def _flush(self) -> None:
+        with self._lock:
+            batches, self._rows = self._rows, []
+        merged: dict[str, list[write.Row]] = {}
+        for batch in batches:
+            for table, rows in batch.items():
+                merged.setdefault(table, []).extend(rows)
+        write.spool(self.store, merged)
+
+
+def _verdict(call: _Call, reply: Generation) -> tuple[float | None, str | None]:
+    """(rating, failure class); exactly one of the two is None."""
+    if reply.finish_reason == "error":
+        return None, REQUEST_FAILURE
+    found = read(call.prompt, call.rendered, reply.text, reply.finish_reason)
+    assert not isinstance(found, PairReading)
+    return found.rating, found.failure

@@ -1,0 +1,96 @@
+"""Which answers of an MT-Bench evaluation a judge rates, as they come or from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.evaluation_rows import Planned, Told
+from harness.judge.judging import Judging
+from harness.judge.prompts import PromptSet, load_official_prompts, load_prompts
+from harness.protocols.mt_bench import MtBench
+from harness.protocols.types import Answer
+from harness.store import queries
+from harness.store.queries import EvaluationRow
+
+# What a structured verdict looks like where the official texts say nothing of JSON.
+_SCHEMA = {
+    "type": "object",
+    "properties": {"explanation": {"type": "string"}, "rating": {"type": "integer"}},
+    "required": ["explanation", "rating"],
+    "additionalProperties": False,
+}
+
+
+def prompts_for(protocol: MtBench, official: Path | None) -> PromptSet:
+    """The judge prompts of a protocol: our own, or those of the user's official file with the
+    protocol's scale, and read as JSON where the protocol has structured verdicts.
+
+    Raises HarnessError where official prompts are needed and no file is given.
+    """
+    if protocol.is_ours and official is None:
+        return load_prompts()
+    if official is None:
+        raise HarnessError(
+            f"{protocol.id} is judged by its official prompts; name their file (FastChat's "
+            "judge_prompts.jsonl, or llm-jp-judge's YAML) with --judge-prompts FILE"
+        )
+    loaded = load_official_prompts(official)
+    scale = (float(protocol.variant.lowest), 10.0)
+    prompts = {}
+    for key, prompt in loaded.prompts.items():
+        if not prompt.is_pairwise:
+            rule = replace(prompt.verdict, scale=scale)
+            if protocol.variant.structured:
+                rule = replace(rule, reader="harness-1", pattern=None, schema=_SCHEMA)
+            prompt = replace(prompt, verdict=rule)
+        prompts[key] = prompt
+    return replace(loaded, prompts=prompts)
+
+
+def teller(judging: Judging, protocol: MtBench) -> Told:
+    """What `evaluate` tells each answer to, so that judging goes on beside generation."""
+
+    def told(evaluation: str, entry: Planned, answer: Answer, scores: Mapping[str, float]) -> None:
+        ask = entry.ask
+        if is_decided(protocol, scores):
+            return
+        shown = protocol.judged_text(ask, answer)
+        reference = protocol.against_reference(ask.item, ask.turn)
+        judging.offer(evaluation, entry.request.key, ask.item, shown, reference)
+
+    return told
+
+
+def is_decided(protocol: MtBench, scores: Mapping[str, float]) -> bool:
+    """Whether a rule has settled what an answer is worth, so that no judge is asked. The official
+    protocols have every answer judged."""
+    return protocol.is_ours and "verified" in scores
+
+
+def judge_stored(
+    store: Path, evaluation: EvaluationRow, protocol: MtBench, judging: Judging
+) -> None:
+    """Offers every stored answer of an evaluation that has ended without error."""
+    items = queries.items_of(store, evaluation.id)
+    answers = {
+        (one.item_hash, one.sample, one.turn): one
+        for one in queries.stored_answers(store, evaluation.id)
+        if one.finish_reason != "error"
+    }
+    scores = queries.scores_by_key(
+        store, [one.key for one in answers.values()], evaluation.protocol_hash
+    )
+    for (item_hash, sample, turn), answer in answers.items():
+        if is_decided(protocol, scores.get(answer.key, {})):
+            continue
+        item = items[item_hash]
+        earlier = [answers.get((item_hash, sample, before)) for before in range(turn)]
+        if None in earlier:
+            continue
+        carried = [protocol.carried(one.text) for one in earlier if one is not None]
+        last = protocol.shown(answer.text) if turn else protocol.carried(answer.text)
+        reference = protocol.against_reference(item, turn)
+        judging.offer(evaluation.id, answer.key, item, (*carried, last), reference)
