@@ -4,15 +4,17 @@ delivered."""
 from __future__ import annotations
 
 import json
-import sys
 import threading
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+# The judge, and a model to be measured, whose answers are made of the questions.
+MODELS = ("judge-1", "model-1")
 Fault = str | None  # 429, 500, empty, malformed, slow, cut, structure, key; None answers
 # The nth request (from 0) and its body → what goes wrong with it.
 Plan = Callable[[int, dict[str, Any]], Fault]
@@ -56,7 +58,9 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        self.send(200, {"object": "list", "data": [{"id": "judge-1", "object": "model"}]})
+        self.send(
+            200, {"object": "list", "data": [{"id": one, "object": "model"} for one in MODELS]}
+        )
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -68,7 +72,7 @@ class Handler(BaseHTTPRequestHandler):
             server.most_at_once = max(server.most_at_once, server.now_at_once)
         try:
             time.sleep(server.pause)
-            self.answer(body, server.plan(number, body))
+            self.answer(body, server.plan(number, body) if body["model"] == MODELS[0] else None)
         finally:
             with server.lock:
                 server.now_at_once -= 1
@@ -98,7 +102,9 @@ class Handler(BaseHTTPRequestHandler):
                 self.deliver(body)
 
     def deliver(self, body: dict[str, Any]) -> None:
-        text = self.server.reply(body)
+        judged = body["model"] == MODELS[0]
+        asked = json.dumps(body["messages"], ensure_ascii=False)
+        text = self.server.reply(body) if judged else f"お答えします。{zlib.crc32(asked.encode())}"
         size = sum(len(one["content"]) for one in body["messages"])
         choice = {
             "index": 0,
@@ -118,8 +124,9 @@ class Handler(BaseHTTPRequestHandler):
             },
         }
         self.send(200, reply)
-        with self.server.lock:
-            self.server.paid[json.dumps(body["messages"], ensure_ascii=False)] += 1
+        if judged:
+            with self.server.lock:
+                self.server.paid[asked] += 1
 
     def send(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
         self.write(status, json.dumps(body).encode(), headers)
@@ -145,15 +152,3 @@ def judge_server(port: int = 0) -> Iterator[JudgeServer]:
     finally:
         server.shutdown()
         server.server_close()
-
-
-def main() -> None:
-    """Serves until killed: PORT SECONDS-A-REPLY; writes each delivered judgment to stdout."""
-    server = JudgeServer(int(sys.argv[1]))
-    server.pause = float(sys.argv[2])
-    print(server.url, flush=True)
-    server.serve_forever(0.02)
-
-
-if __name__ == "__main__":
-    main()

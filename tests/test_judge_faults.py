@@ -47,7 +47,7 @@ def store(tmp_path: Path) -> Path:
 
 def judge(server: JudgeServer, **more: Any) -> ServedJudge:
     settings: dict[str, Any] = {"concurrency": 4, "timeout": 10.0, "backoff": 0.01, "tries": 6}
-    return ServedJudge(server.url, **(settings | more))
+    return ServedJudge(server.url, "judge-1", **(settings | more))
 
 
 def run(store: Path, one: ServedJudge, count: int = COUNT, **more: Any) -> JudgeProgress:

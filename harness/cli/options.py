@@ -35,12 +35,12 @@ def table_options(function: F) -> F:
 
 
 def print_rows(rows: Sequence[dict[str, Any]], output: str) -> None:
-    """Prints rows of equal keys as json, csv or markdown."""
+    """Prints rows as json, csv or markdown; a key that a row lacks is an empty cell."""
     if output == "json":
         click.echo(json.dumps(list(rows), ensure_ascii=False, indent=2, default=str))
         return
-    columns = list(rows[0]) if rows else []
-    cells = [[_cell(row[name]) for name in columns] for row in rows]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [[_cell(row.get(name)) for name in columns] for row in rows]
     if output == "csv":
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")

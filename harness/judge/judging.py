@@ -124,6 +124,8 @@ class Judging:
     """Judges what it is offered, in threads of its own, until it is closed.
 
     repeats         how often each answer is judged
+    structured      whether a verdict is asked for as JSON where judge and prompt can
+    sampling        of the judge, in every protocol SAMPLING
     rejudge_failed  ask again where an earlier reply could not be read
     """
 
@@ -135,6 +137,7 @@ class Judging:
         *,
         repeats: int = 1,
         structured: bool = True,
+        sampling: Sampling = SAMPLING,
         budget: Budget | None = None,
         rejudge_failed: bool = False,
         report: Callable[[JudgeProgress], None] = lambda progress: None,
@@ -144,6 +147,7 @@ class Judging:
         self.prompts = prompts
         self.repeats = repeats
         self.rejudge_failed = rejudge_failed
+        self.sampling = sampling
         self._structured = structured
         self._budget = budget or Budget(None, None)
         self._report = report
@@ -251,8 +255,8 @@ class Judging:
         rendered = render(
             prompt, item.turns, [wanted.answers], item.references, item.rubric, structured
         )
-        key = call_key(self.judge.name, prompt.hash, rendered, SAMPLING, wanted.repeat)
-        return _Call(wanted, prompt, rendered, Request(key, rendered.messages, SAMPLING))
+        key = call_key(self.judge.name, prompt.hash, rendered, self.sampling, wanted.repeat)
+        return _Call(wanted, prompt, rendered, Request(key, rendered.messages, self.sampling))
 
     def _is_settled(self, key: str) -> bool:
         known = self._known.get(key)

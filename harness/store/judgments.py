@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.store.database import connect
+from harness.store.write import COLUMNS
 
 
 @dataclass(frozen=True)
@@ -128,3 +130,13 @@ def answer_scores(path: Path, ids: Sequence[str]) -> list[AnswerScores]:
         )
         for evaluation, key, item, genre, turn, sample, names, values in rows
     ]
+
+
+def links_of(path: Path, evaluation: str) -> list[dict[str, Any]]:
+    """Rows of `judged`: which judgments belong to an evaluation's answers."""
+    names = tuple(COLUMNS["judged"])
+    with connect(path, read_only=True) as connection:
+        rows = connection.execute(
+            f"SELECT {', '.join(names)} FROM judged WHERE evaluation = ?", [evaluation]
+        ).fetchall()
+    return [dict(zip(names, row, strict=True)) for row in rows]

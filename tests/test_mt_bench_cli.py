@@ -1,0 +1,207 @@
+"""`harness eval`, `score` and `leaderboard` with a judge, over real HTTP, killed and resumed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from harness.cli.main import harness
+from harness.items.schema import GENRES
+from harness.store import database, write
+from tests.judge_server import JudgeServer, judge_server
+
+HEADER = "---\nname: own-mt\nversion: 1\nlicence: CC0\nmade-by: test\nreviewed: no\n---\n"
+ITEMS = 16
+
+
+@pytest.fixture
+def server() -> Iterator[JudgeServer]:
+    with judge_server() as running:
+        yield running
+
+
+@pytest.fixture
+def evalset(tmp_path: Path) -> Path:
+    """Two questions a genre; the first turn of math is decided by rule (and answered wrongly)."""
+    folder = tmp_path / "own-mt"
+    folder.mkdir()
+    (folder / "card.md").write_text(HEADER, encoding="utf-8")
+    lines = []
+    for number in range(ITEMS):
+        genre = GENRES[number % len(GENRES)]
+        item: dict[str, Any] = {
+            "id": f"own/{number:02d}",
+            "genre": genre,
+            "turns": [f"{genre}の問{number}です。", "続きをお願いします。"],
+            "answer": "",
+            "format": {"kind": "free"},
+            "metric": "judge",
+        }
+        if genre == "math":
+            item |= {"references": ["42", "21"], "checks": [{"math": "-1"}, None]}
+        lines.append(json.dumps(item, ensure_ascii=False))
+    (folder / "items.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+def eval_arguments(server: JudgeServer, evalset: Path, store: Path, *more: str) -> list[str]:
+    target = f"openai:{server.url}#model-1"
+    return ["eval", target, "--suite", str(evalset), "--store", str(store), *more]
+
+
+def judged_by(server: JudgeServer) -> list[str]:
+    return ["--judge", f"{server.url}#judge-1"]
+
+
+def call(arguments: Sequence[str]) -> Result:
+    return CliRunner().invoke(harness, list(arguments))
+
+
+def done(arguments: Sequence[str]) -> str:
+    result = call(arguments)
+    assert result.exit_code == 0, f"{result.output}\n{result.exception!r}"
+    return result.output
+
+
+def board(store: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(done(["leaderboard", "--json", "--store", str(store)]))
+    return rows
+
+
+def test_without_a_judge_open_answers_are_unjudged(
+    server: JudgeServer, evalset: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "r.duckdb"
+    output = done(eval_arguments(server, evalset, store))
+    assert f"planned {2 * ITEMS} = done {2 * ITEMS}" in output
+    (row,) = board(store)
+    assert row["judge"] is None
+    assert (row["answers"], row["decided"], row["unjudged"]) == (32, 2, 30)
+    assert row["verified"] == {"math": [0, 2]}
+    assert row["genres"] == {"math": 1.0}  # a wrong answer gets the lowest rating
+    assert "no judge" in output
+    assert not server.paid
+
+
+def test_a_judge_rates_what_no_rule_decides_and_is_paid_once(
+    server: JudgeServer, evalset: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "r.duckdb"
+    ratings = iter(range(1000))
+    server.reply = lambda body: f"理由。\n評価：[[{1 + next(ratings) % 10}]]"
+    price = ["--judge-price", "2,8", "--judge-budget", "1000"]
+    output = done(eval_arguments(server, evalset, store, *judged_by(server), *price))
+    assert "wanted 30 = reused 0 + asked 30 + left 0" in output
+    (row,) = board(store)
+    assert row["judge"] == "judge-1"
+    assert (row["decided"], row["judged"], row["unjudged"]) == (2, 30, 0)
+    assert set(row["genres"]) == set(GENRES)
+    assert row["judge_cost"] == pytest.approx(
+        (2 * row["judge_prompt_tokens"] + 8 * row["judge_completion_tokens"]) / 1e6
+    )
+    again = done(eval_arguments(server, evalset, store, *judged_by(server)))
+    assert "wanted 30 = reused 30 + asked 0 + left 0" in again
+    assert set(server.paid.values()) == {1}
+    assert board(store) == [row]
+
+
+def test_stored_answers_are_judged_later_and_by_another(
+    server: JudgeServer, evalset: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "r.duckdb"
+    done(eval_arguments(server, evalset, store, "--quiet"))
+    arguments = ["score", "--store", str(store)]
+    assert "asked 30" in done([*arguments, *judged_by(server)])
+    assert "reused 30 + asked 0" in done([*arguments, *judged_by(server)])
+    other = ["--rejudge", f"{server.url}/model-1"]  # it answers, but rates nothing
+    assert "no rating 30" in done([*arguments, *other])
+    first, second = sorted(board(store), key=lambda row: str(row["judge"]))
+    assert (first["judge"], second["judge"]) == ("judge-1", "model-1")
+    assert second["unjudged"] == 30
+    assert second["judge_failures"] == {"no rating": 30}
+    failing = [*arguments, *other, "--rejudge-failed"]
+    assert "asked 30" in done(failing)
+    assert [row["judgments"] for row in board(store)] == [30, 30]
+
+
+def test_a_judge_that_is_down_leaves_answers_and_says_so(
+    server: JudgeServer, evalset: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "r.duckdb"
+    server.plan = lambda number, body: "key"
+    result = call(eval_arguments(server, evalset, store, *judged_by(server)))
+    assert result.exit_code != 0
+    assert "rejects the key" in str(result.exception)
+    (row,) = board(store)
+    assert (row["done"], row["unjudged"], row["judge"]) == (32, 30, None)
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        (["--judge-budget", "1"], "needs --judge-price"),
+        (["--rejudge-failed"], "needs the judge"),
+        (["--judge-price", "1", "--judge", "x"], "expected two numbers"),
+    ],
+)
+def test_options_that_do_not_go_together(
+    server: JudgeServer, evalset: Path, tmp_path: Path, options: list[str], fault: str
+) -> None:
+    result = call(eval_arguments(server, evalset, tmp_path / "r.duckdb", *options))
+    assert fault in str(result.exception)
+
+
+def judged_contents(store: Path) -> set[str]:
+    """What the judge was shown, of every judgment that is durable."""
+    database.prepare(store)
+    write.ingest(store)
+    with database.connect(store, read_only=True) as connection:
+        rows = connection.execute("SELECT messages FROM judgments WHERE value = 7").fetchall()
+    return {json.dumps(json.loads(row[0]), ensure_ascii=False) for row in rows}
+
+
+def test_killed_and_resumed_no_judgment_is_lost_and_none_paid_for_twice(
+    server: JudgeServer, evalset: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "r.duckdb"
+    server.pause = 0.15
+    options = [*judged_by(server), "--judge-concurrency", "2", "--quiet"]
+    command = [sys.executable, "-m", "harness", *eval_arguments(server, evalset, store, *options)]
+    chance = random.Random(3)
+    kept: set[str] = set()
+    kills = 0
+    while kills < 3:
+        process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        target = len(server.paid) + 4 + chance.randrange(4)
+        while len(server.paid) < min(target, 30) and process.poll() is None:
+            time.sleep(0.01)
+        if process.poll() is not None:
+            break
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        kills += 1
+        time.sleep(0.3)  # replies in flight reach the closed connection
+        kept = judged_contents(store)
+        # All that had been delivered is durable, but what was in flight.
+        assert len(set(server.paid) - kept) <= 2 * kills
+    assert kills >= 2
+    books = Counter(server.paid)
+    assert subprocess.run(command, check=False).returncode == 0
+    for content in kept:
+        assert server.paid[content] == books[content]  # asked no more once it was kept
+    assert sum(server.paid.values()) - len(server.paid) <= 2 * kills
+    assert judged_contents(store) == set(server.paid)
+    (row,) = board(store)
+    assert (row["judged"], row["unjudged"], row["state"]) == (30, 0, "complete")
