@@ -110,7 +110,8 @@ def command(
             seed=seed,
             shots=shots,
             datasets=[one.strip() for one in datasets.split(",") if one.strip()],
-            imported=imported(path, "mt-bench" if name.startswith("mt-bench:") else "jaster"),
+            imported=imported(path, "jaster"),
+            official=_official(path, name),
         )
         for name in names
     ]
@@ -137,6 +138,17 @@ def command(
             "repeating the command asks them again"
         )
     judges.raise_fault()
+
+
+def _official(store: Path, suite: str) -> dict[str, tuple[Path, str]]:
+    """What was imported for an official protocol of MT-Bench, by part."""
+    from harness.protocols.mt_bench_suite import PARTS, PREFIX, import_name
+    from harness.store.queries import imported
+
+    if not suite.startswith(PREFIX):
+        return {}
+    found = {part: imported(store, import_name(suite.removeprefix(PREFIX), part)) for part in PARTS}
+    return {part: record for part, record in found.items() if record is not None}
 
 
 class _Judges:

@@ -187,14 +187,20 @@ def open_budget(settings: JudgeSettings) -> Budget:
 def open_judging(
     settings: JudgeSettings, judge: Judge, budget: Budget, protocol: MtBench, store: Path
 ) -> Judging:
-    """Raises HarnessError where the protocol's judge prompts are not given."""
+    """Raises HarnessError where the protocol's judge prompts are neither given nor imported."""
     from harness.judge.judging import SAMPLING, Judging
     from harness.judge.rate import prompts_for
+    from harness.protocols.mt_bench_suite import import_name
+    from harness.store.queries import imported
 
+    prompts = settings.prompts
+    if prompts is None and not protocol.is_ours:
+        record = imported(store, import_name(protocol.name, "judge-prompts"))
+        prompts = record[0] if record else None
     return Judging(
         store,
         judge,
-        prompts_for(protocol, settings.prompts),
+        prompts_for(protocol, prompts),
         repeats=settings.repeats,
         structured=protocol.variant.structured,
         sampling=replace(SAMPLING, max_tokens=settings.tokens),

@@ -35,7 +35,8 @@ def prompts_for(protocol: MtBench, official: Path | None) -> PromptSet:
     if official is None:
         raise HarnessError(
             f"{protocol.id} is judged by its official prompts; name their file (FastChat's "
-            "judge_prompts.jsonl, or llm-jp-judge's YAML) with --judge-prompts FILE"
+            "judge_prompts.jsonl, or llm-jp-judge's YAML) with --judge-prompts FILE, here or when "
+            "the questions are imported"
         )
     loaded = load_official_prompts(official)
     scale = (float(protocol.variant.lowest), 10.0)

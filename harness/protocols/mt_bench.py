@@ -227,14 +227,17 @@ class MtBench:
         return None
 
     def scores(self, ask: Ask, answer: Answer) -> tuple[Score, ...]:
-        """`verified` where the turn has a check that can tell."""
+        """`verified` where the turn has a check that can tell whether it is right; `followed` where
+        the check is of constraints, which say what an answer must keep to and not how good it is.
+        """
         check = ask.item.checks[ask.turn] if ask.item.checks else None
         if check is None:
             return ()
         prompt = ask.item.turns[ask.turn]
         run = self._run if self.runner is not None else None
         verified = verify(check, answer.text, prompt, run, ask.item.id)
-        return () if verified is None else (Score("verified", verified),)
+        metric = "followed" if check.constraints else "verified"
+        return () if verified is None else (Score(metric, verified),)
 
     def _run(self, program: CodeRun) -> CodeOutcome:
         if self.runner is None:

@@ -28,7 +28,8 @@ class JudgedScores:
     ratings   averaged as the protocol says; None where nothing is decided yet
     answers   answers there are; decided: by rule; judged: with a readable rating; the rest is
               unjudged. By genre: unjudged_by_genre
-    verified  right answers among those that a rule decided, by genre (right, decided)
+    verified  answers that are right, or keep to their constraints, among those that have a rule
+              for it, by genre (right, of how many). Without a judge, either decides
     failures  judgments without a rating by class; calls: judgments in all
     style     means of the other metrics over all answers, and by genre
     """
@@ -141,11 +142,12 @@ def _scores(
     decided: dict[str, float] = {}
     verified: dict[str, tuple[int, int]] = {}
     for one in answers:
-        if (right := one.scores.get("verified")) is None:
+        right = one.scores.get("verified", one.scores.get("followed"))
+        if right is None:
             continue
         count = verified.get(one.genre, (0, 0))
         verified[one.genre] = (count[0] + int(right == 1.0), count[1] + 1)
-        if protocol.is_ours:
+        if protocol.is_ours and (judge is None or "verified" in one.scores):
             decided[one.answer] = right
             value = lowest + right * (HIGHEST - lowest)
             ratings.append(Rating(one.item, one.genre, one.turn, one.sample, 0, value))
@@ -184,7 +186,7 @@ def _style(answers: Sequence[AnswerScores]) -> dict[str, float]:
     values: dict[str, list[float]] = defaultdict(list)
     for one in answers:
         for metric, value in one.scores.items():
-            if metric != "verified":
+            if metric not in ("verified", "followed"):
                 values[metric].append(value)
     return {metric: sum(found) / len(found) for metric, found in sorted(values.items())}
 

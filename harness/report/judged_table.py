@@ -60,7 +60,7 @@ def _table(board: JudgedBoard, wide: bool) -> Table:
     for genre in board.genres if wide else ("genres",):
         table.add_column(genre, justify="right", no_wrap=True)
     if any(one.scores.verified for one in board.standings):
-        table.add_column("verified", justify="right", no_wrap=True)
+        table.add_column("by rule", justify="right", no_wrap=True)
     table.add_column("unjudged", justify="right", no_wrap=True)
     if board.judge is not None:
         table.add_column("judge failed", justify="right", no_wrap=True)
