@@ -20,6 +20,7 @@ from harness.scoring.code.extract import own_text
 from harness.scoring.code.score import CODE_VERSION, HarnessFaultError
 from harness.scoring.code.types import CodeOutcome, CodeRun, Runner
 from harness.scoring.constraints import CONSTRAINTS_VERSION
+from harness.scoring.style import STYLE_VERSION, style_measures
 from harness.scoring.verify import VERIFY_VERSION, verify
 from harness.statistics.ratings import Aggregation
 
@@ -157,7 +158,13 @@ class MtBench:
             "name": self.name,
             **({"evalset": self.evalset} if self.is_ours else {}),
             **asdict(self.variant),
-            "scoring": [SCORING_VERSION, VERIFY_VERSION, CODE_VERSION, CONSTRAINTS_VERSION],
+            "scoring": [
+                SCORING_VERSION,
+                VERIFY_VERSION,
+                CODE_VERSION,
+                CONSTRAINTS_VERSION,
+                STYLE_VERSION,
+            ],
         }
 
     @cached_property
@@ -229,15 +236,18 @@ class MtBench:
     def scores(self, ask: Ask, answer: Answer) -> tuple[Score, ...]:
         """`verified` where the turn has a check that can tell whether it is right; `followed` where
         the check is of constraints, which say what an answer must keep to and not how good it is.
+        Beside them, of every answer, the measures of its language and style.
         """
+        measures = style_measures(self.shown(answer.text), answer.finish_reason)
+        style = tuple(Score(one.metric, one.value) for one in measures if one.value is not None)
         check = ask.item.checks[ask.turn] if ask.item.checks else None
         if check is None:
-            return ()
+            return style
         prompt = ask.item.turns[ask.turn]
         run = self._run if self.runner is not None else None
         verified = verify(check, answer.text, prompt, run, ask.item.id)
         metric = "followed" if check.constraints else "verified"
-        return () if verified is None else (Score(metric, verified),)
+        return style if verified is None else (Score(metric, verified), *style)
 
     def _run(self, program: CodeRun) -> CodeOutcome:
         if self.runner is None:
