@@ -205,3 +205,25 @@ def test_killed_and_resumed_no_judgment_is_lost_and_none_paid_for_twice(
     assert judged_contents(store) == set(server.paid)
     (row,) = board(store)
     assert (row["judged"], row["unjudged"], row["state"]) == (30, 0, "complete")
+
+
+def test_show_prints_what_the_judge_said(
+    server: JudgeServer, evalset: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "r.duckdb"
+    server.reply = lambda body: "理由があります。\n評価：[[6]]"
+    done(eval_arguments(server, evalset, store, "--quiet", *judged_by(server)))
+    (row,) = board(store)
+    shown = ["show", row["evaluation"], "--store", str(store), "--genre", "math"]
+    text = done([*shown, "--limit", "50"])
+    assert "rated 6" in text
+    assert "理由があります。" in text
+    assert "by judge-1" in text
+    answers = json.loads(done([*shown, "--json"]))
+    assert len(answers) == 4
+    decided = [one for one in answers if "verified" in one["scores"]]
+    assert len(decided) == 2
+    assert all(one["judgments"] == [] for one in decided)
+    second = next(one for one in answers if one["turn"] == 1)
+    assert second["judgments"][0]["rating"] == 6
+    assert "続きをお願いします。" in second["question"]

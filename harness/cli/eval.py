@@ -15,6 +15,7 @@ from harness.cli.judge_options import (
     open_judge,
     open_judging,
     print_judged,
+    watched,
 )
 from harness.cli.options import store_option
 from harness.errors import HarnessError
@@ -174,7 +175,7 @@ class _Judges:
 
     def finish(self, judging: Judging, *, cancel: bool) -> None:
         """Waits for the judgments (with `cancel` for those in flight alone) and reports them."""
-        with self.console.status("Judging"):
+        with watched(self.console, judging):
             progress = judging.close(cancel=cancel)
         print_judged(self.console, progress, judging.judge.name)
         if progress.fault is not None:

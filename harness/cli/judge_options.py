@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -207,6 +208,23 @@ def open_judging(
         budget=budget,
         rejudge_failed=settings.rejudge_failed,
     )
+
+
+@contextmanager
+def watched(console: Console, judging: Judging) -> Iterator[None]:
+    """Shows how far judging is, how many calls gave no rating, and the money spent."""
+    with console.status("Judging") as status:
+        judging.report = lambda progress: status.update(_status(progress))
+        yield
+
+
+def _status(progress: JudgeProgress) -> str:
+    text = f"Judging: {progress.reused + progress.asked} of {progress.wanted}"
+    if failures := sum(progress.failures.values()):
+        text += f", {failures} without a rating"
+    if progress.cost is not None:
+        text += f", {progress.cost:.4f} spent"
+    return text
 
 
 def print_judged(console: Console, progress: JudgeProgress, name: str) -> None:

@@ -14,6 +14,7 @@ from harness.cli.judge_options import (
     open_judge,
     open_judging,
     print_judged,
+    watched,
 )
 from harness.cli.options import print_rows, store_option, table_options
 
@@ -99,7 +100,7 @@ def _judge(path: Path, ids: list[str], settings: JudgeSettings) -> None:
             if not isinstance(protocol, MtBench):
                 continue
             judging = open_judging(settings, judge, budget, protocol, path)
-            with console.status("Judging"):
+            with watched(console, judging):
                 judge_stored(path, row, protocol, judging)
                 progress = judging.close()
             console.print(f"{row.id[:12]}  {row.checkpoint}  {row.protocol}", highlight=False)

@@ -150,7 +150,7 @@ class Judging:
         self.sampling = sampling
         self._structured = structured
         self._budget = budget or Budget(None, None)
-        self._report = report
+        self.report = report
         # What is known: attempts so far and whether the last one gave a rating, by key.
         self._known = known_judgments(store, judge.name)
         self._links: dict[str, list[Wanted]] = {}  # of calls in flight
@@ -216,7 +216,7 @@ class Judging:
         except BaseException as error:
             self._faults.append(error)
             self._fault = self._fault or str(error)
-        self._report(self.progress)
+        self.report(self.progress)
 
     def _judge(self, wanted: Wanted) -> None:
         prompt = self.prompts.prompt(wanted.turn, wanted.reference)

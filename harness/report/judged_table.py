@@ -24,7 +24,7 @@ _HOW = {
 def print_judged(console: Console, boards: Sequence[JudgedBoard], left_out: int) -> None:
     for board in boards:
         wide = console.width >= _width_needed(board)
-        console.print(_table(board, wide))
+        console.print(_table(board, wide, console.width))
         console.print(Text(_caption(board, wide), style="dim"))
         console.print()
     if left_out:
@@ -42,10 +42,11 @@ def _width_needed(board: JudgedBoard) -> int:
     return 60 + names + sum(max(6, len(genre)) + 2 for genre in board.genres)
 
 
-def _table(board: JudgedBoard, wide: bool) -> Table:
+def _table(board: JudgedBoard, wide: bool, room: int) -> Table:
     judge = f"judge {board.judge[0]}" if board.judge else "no judge"
+    suite = board.protocol.suite
     table = Table(
-        title=f"{board.protocol.suite}   {board.protocol.id}   {judge}",
+        title=f"{suite}   {board.protocol.id}   {judge}",
         title_justify="left",
         title_style="bold",
         header_style="dim",
@@ -53,19 +54,27 @@ def _table(board: JudgedBoard, wide: bool) -> Table:
         pad_edge=False,
         padding=(0, 1, 0, 0),
     )
-    table.add_column("#", justify="right", no_wrap=True)
-    table.add_column("checkpoint", overflow="ellipsis", no_wrap=True)
-    table.add_column("score", justify="right", no_wrap=True)
-    table.add_column("95 %", justify="right", no_wrap=True)
-    for genre in board.genres if wide else ("genres",):
-        table.add_column(genre, justify="right", no_wrap=True)
+    rows = [_cells(board, one, wide) for one in board.standings]
+    headings = ["score", "95 %", *(board.genres if wide else ("genres",))]
     if any(one.scores.verified for one in board.standings):
-        table.add_column("by rule", justify="right", no_wrap=True)
-    table.add_column("unjudged", justify="right", no_wrap=True)
+        headings.append("by rule")
+    headings.append("unjudged")
     if board.judge is not None:
-        table.add_column("judge failed", justify="right", no_wrap=True)
-    for one in board.standings:
-        table.add_row(*_cells(board, one, wide))
+        headings.append("judge failed")
+    widths = [
+        max(cell_len(str(cell)) for cell in (heading, *(row[place] for row in rows)))
+        for place, heading in enumerate(headings, 2)
+    ]
+    # Only names are shortened where the terminal is narrow.
+    rest = sum(widths) + 2 * len(widths) + 7
+    table.add_column("#", justify="right", no_wrap=True, min_width=2)
+    table.add_column(
+        "checkpoint", overflow="ellipsis", no_wrap=True, max_width=max(12, room - rest)
+    )
+    for heading, width in zip(headings, widths, strict=True):
+        table.add_column(heading, justify="right", no_wrap=True, min_width=width)
+    for row in rows:
+        table.add_row(*row)
     return table
 
 

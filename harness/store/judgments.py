@@ -140,3 +140,20 @@ def links_of(path: Path, evaluation: str) -> list[dict[str, Any]]:
             f"SELECT {', '.join(names)} FROM judged WHERE evaluation = ?", [evaluation]
         ).fetchall()
     return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def said_of(path: Path, evaluation: str) -> dict[str, list[dict[str, Any]]]:
+    """What judges said of an evaluation's answers, the latest attempt of each call, by answer."""
+    with connect(path, read_only=True) as connection:
+        rows = connection.execute(
+            "SELECT d.answer, g.judge, g.repeat, g.value, coalesce(g.failure, g.error), g.text "
+            "FROM judged d JOIN judgments g USING (key) WHERE d.evaluation = ? "
+            "QUALIFY row_number() OVER (PARTITION BY d.answer, g.key ORDER BY g.attempt DESC) = 1 "
+            "ORDER BY d.answer, g.judge, g.repeat",
+            [evaluation],
+        ).fetchall()
+    found: dict[str, list[dict[str, Any]]] = {}
+    for answer, judge, repeat, value, failure, text in rows:
+        one = {"judge": judge, "repeat": repeat, "rating": value, "failure": failure, "text": text}
+        found.setdefault(answer, []).append(one)
+    return found
