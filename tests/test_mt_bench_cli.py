@@ -227,3 +227,43 @@ def test_show_prints_what_the_judge_said(
     second = next(one for one in answers if one["turn"] == 1)
     assert second["judgments"][0]["rating"] == 6
     assert "続きをお願いします。" in second["question"]
+
+
+def test_two_evaluations_are_compared_in_both_orders(
+    server: JudgeServer, evalset: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "r.duckdb"
+    for model in ("model-1", "judge-1"):  # the judge's own answers all read 評価：[[7]]
+        target = f"openai:{server.url}#{model}"
+        done(["eval", target, "--suite", str(evalset), "--store", str(store), "--quiet"])
+    server.paid.clear()
+    ids = {row["name"].partition("@")[0]: row["evaluation"] for row in board(store)}
+    # Prefers whatever is shown first, but in math always the answer of model-1.
+    first_of_math = "お答えします。"
+
+    def reply(body: dict[str, Any]) -> str:
+        text = body["messages"][-1]["content"]
+        if "mathの問" not in text:
+            return "判定：[[A]]"
+        own, other = text.rfind(first_of_math), text.rfind("よい回答です。")
+        return "判定：[[A]]" if own < other else "判定：[[B]]"
+
+    server.reply = reply
+    arguments = ["pairwise", ids["model-1"], ids["judge-1"], *judged_by(server)]
+    rows = json.loads(
+        CliRunner().invoke(harness, [*arguments, "--store", str(store), "--json"]).stdout
+    )
+    by_genre = {row["genre"]: row for row in rows}
+    assert by_genre["all"]["pairs"] == 2 * ITEMS
+    assert by_genre["all"]["unjudged"] == 0
+    assert by_genre["math"]["wins"] == 4
+    assert by_genre["math"]["win_rate"] == 1.0
+    assert (by_genre["stem"]["ties"], by_genre["stem"]["disagreed"]) == (4, 4)
+    assert by_genre["stem"]["win_rate"] == 0.5
+    assert sum(server.paid.values()) == 4 * ITEMS
+    again = done([*arguments, "--store", str(store)])
+    assert "asked 0" in again
+    assert "(wins +" in again
+    assert sum(server.paid.values()) == 4 * ITEMS
+    # Comparisons are no ratings.
+    assert {row["judge"] for row in board(store)} == {None}

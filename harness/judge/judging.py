@@ -26,7 +26,7 @@ from harness.items.schema import Item, content_hash
 from harness.judge.budget import Budget
 from harness.judge.calls import JudgeDownError, NoStructureError
 from harness.judge.prompts import JudgePrompt, PromptSet, Rendered, read, render
-from harness.judge.reading import PairReading
+from harness.judge.reading import PairReading, Preference
 from harness.store import write
 from harness.store.judgments import KnownJudgment, known_judgments
 
@@ -37,6 +37,7 @@ SAMPLING = Sampling(temperature=0.0, max_tokens=2048)
 # A judge that fails this many calls in a row is not asked for the rest.
 MOST_FAILURES = 8
 REQUEST_FAILURE = "request"
+_WIN: dict[Preference, float] = {"A": 1.0, "tie": 0.5, "B": 0.0}
 
 
 class Judge(TypingProtocol):
@@ -70,24 +71,44 @@ class Judge(TypingProtocol):
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """One answer to be rated.
+class Shown:
+    """An answer as a judge sees it.
 
-    answer    key of its generation; evaluation: that it belongs to
-    answers   what the judge is shown of the answers, by turn, the one to be rated last
-    reference whether it is rated against the item's reference answer
+    evaluation, answer  that it belongs to, and the key of its generation
+    texts               its texts by turn; the last one is judged
     """
 
     evaluation: str
     answer: str
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One answer to be rated, or two to be compared.
+
+    reference  whether against the item's reference answer
+    rival      the other answer, where two are compared; swapped: it is shown first
+    """
+
     item: Item
-    answers: tuple[str, ...]
+    shown: Shown
     reference: bool
     repeat: int
+    rival: Shown | None = None
+    swapped: bool = False
 
     @property
     def turn(self) -> int:
-        return len(self.answers) - 1
+        return len(self.shown.texts) - 1
+
+    @property
+    def candidates(self) -> list[tuple[str, ...]]:
+        """The texts in the order in which they are shown."""
+        if self.rival is None:
+            return [self.shown.texts]
+        pair = [self.shown.texts, self.rival.texts]
+        return pair[::-1] if self.swapped else pair
 
 
 @dataclass(frozen=True)
@@ -185,15 +206,24 @@ class Judging:
     def offer(
         self, evaluation: str, answer: str, item: Item, answers: Sequence[str], reference: bool
     ) -> None:
-        """Wants an answer rated; returns at once. Parameters as in `Wanted`."""
+        """Wants an answer rated; returns at once. Parameters as in `Shown` and `Wanted`."""
+        shown = Shown(evaluation, answer, tuple(answers))
         for repeat in range(self.repeats):
-            wanted = Wanted(evaluation, answer, item, tuple(answers), reference, repeat)
-            with self._lock:
-                self._counts["wanted"] += 1
-            if self.judge.overlaps:
-                self._calls.submit(self._guarded, wanted)
-            else:
-                self._held.append(wanted)
+            self._offer(Wanted(item, shown, reference, repeat))
+
+    def offer_pair(self, item: Item, shown: Shown, rival: Shown, reference: bool) -> None:
+        """Wants two answers compared, in both orders; returns at once."""
+        for repeat in range(self.repeats):
+            for swapped in (False, True):
+                self._offer(Wanted(item, shown, reference, repeat, rival, swapped))
+
+    def _offer(self, wanted: Wanted) -> None:
+        with self._lock:
+            self._counts["wanted"] += 1
+        if self.judge.overlaps:
+            self._calls.submit(self._guarded, wanted)
+        else:
+            self._held.append(wanted)
 
     def close(self, *, cancel: bool = False) -> JudgeProgress:
         """Waits for every judgment (`cancel`: for those in flight alone) and makes them durable.
@@ -219,13 +249,13 @@ class Judging:
         self.report(self.progress)
 
     def _judge(self, wanted: Wanted) -> None:
-        prompt = self.prompts.prompt(wanted.turn, wanted.reference)
+        prompt = self.prompts.prompt(wanted.turn, wanted.reference, wanted.rival is not None)
         forms = [self._call(wanted, prompt, structured) for structured in self._forms(prompt)]
         with self._lock:
             for call in forms:
                 if self._is_settled(call.request.key):
                     self._counts["reused"] += 1
-                    self._rows.append({"judged": [self._link(wanted, call.request.key)]})
+                    self._rows.append(self._links_of([wanted], call.request.key))
                     return
             if self._fault is not None:
                 return
@@ -253,7 +283,7 @@ class Judging:
     def _call(self, wanted: Wanted, prompt: JudgePrompt, structured: bool) -> _Call:
         item = wanted.item
         rendered = render(
-            prompt, item.turns, [wanted.answers], item.references, item.rubric, structured
+            prompt, item.turns, wanted.candidates, item.references, item.rubric, structured
         )
         key = call_key(self.judge.name, prompt.hash, rendered, self.sampling, wanted.repeat)
         return _Call(wanted, prompt, rendered, Request(key, rendered.messages, self.sampling))
@@ -330,9 +360,7 @@ class Judging:
         with self._lock:
             links = self._links.pop(key)
             self._known[key] = KnownJudgment(attempt, failure)
-            self._rows.append(
-                {"judgments": [row], "judged": [self._link(one, key) for one in links]}
-            )
+            self._rows.append({"judgments": [row], **self._links_of(links, key)})
             self._counts["asked"] += 1
             self._counts["prompt_tokens"] += reply.prompt_tokens
             self._counts["completion_tokens"] += reply.completion_tokens
@@ -346,15 +374,30 @@ class Judging:
                 )
         self._committer.submit(self._guarded_flush)
 
-    def _link(self, wanted: Wanted, key: str) -> write.Row:
-        return {
-            "evaluation": wanted.evaluation,
-            "answer": wanted.answer,
-            "judge": self.judge.name,
-            "prompt_set": self.prompts.hash,
-            "repeat": wanted.repeat,
-            "key": key,
-        }
+    def _links_of(self, wanted: Sequence[Wanted], key: str) -> dict[str, list[write.Row]]:
+        """Rows that say what a judgment is of."""
+        links: dict[str, list[write.Row]] = {"judged": [], "paired": []}
+        for one in wanted:
+            common = {
+                "judge": self.judge.name,
+                "prompt_set": self.prompts.hash,
+                "repeat": one.repeat,
+                "key": key,
+            }
+            shown, rival = one.shown, one.rival
+            if rival is None:
+                place = {"evaluation": shown.evaluation, "answer": shown.answer}
+                links["judged"].append(common | place)
+            else:
+                pair = {
+                    "evaluation_a": shown.evaluation,
+                    "evaluation_b": rival.evaluation,
+                    "answer_a": shown.answer,
+                    "answer_b": rival.answer,
+                    "swapped": one.swapped,
+                }
+                links["paired"].append(common | pair)
+        return links
 
     def _guarded_flush(self) -> None:
         try:
@@ -374,9 +417,10 @@ class Judging:
 
 
 def _verdict(call: _Call, reply: Generation) -> tuple[float | None, str | None]:
-    """(rating, failure class); exactly one of the two is None."""
+    """(rating, or share of a win for what was shown first; failure class); one of them is None."""
     if reply.finish_reason == "error":
         return None, REQUEST_FAILURE
     found = read(call.prompt, call.rendered, reply.text, reply.finish_reason)
-    assert not isinstance(found, PairReading)
-    return found.rating, found.failure
+    if not isinstance(found, PairReading):
+        return found.rating, found.failure
+    return (None if found.verdict is None else _WIN[found.verdict]), found.failure

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.evaluation_rows import Planned, Told
-from harness.judge.judging import Judging
+from harness.items.schema import Item
+from harness.judge.judging import Judging, Shown
 from harness.judge.prompts import PromptSet, load_official_prompts, load_prompts
 from harness.protocols.mt_bench import MtBench
 from harness.protocols.types import Answer
@@ -75,6 +76,49 @@ def judge_stored(
     store: Path, evaluation: EvaluationRow, protocol: MtBench, judging: Judging
 ) -> None:
     """Offers every stored answer of an evaluation that has ended without error."""
+    for answer in stored(store, evaluation, protocol):
+        if not is_decided(protocol, answer.scores):
+            shown, item = answer.shown, answer.item
+            reference = protocol.against_reference(item, answer.turn)
+            judging.offer(shown.evaluation, shown.answer, item, shown.texts, reference)
+
+
+def judge_pairs(
+    store: Path,
+    first: EvaluationRow,
+    second: EvaluationRow,
+    protocol: MtBench,
+    judging: Judging,
+) -> int:
+    """Offers the answers of two evaluations to the same item, sample and turn; returns how many
+    pairs there are."""
+    others = {(one.item.hash, one.sample, one.turn): one for one in stored(store, second, protocol)}
+    pairs = 0
+    for one in stored(store, first, protocol):
+        other = others.get((one.item.hash, one.sample, one.turn))
+        if other is not None:
+            reference = protocol.against_reference(one.item, one.turn)
+            judging.offer_pair(one.item, one.shown, other.shown, reference)
+            pairs += 1
+    return pairs
+
+
+@dataclass(frozen=True)
+class StoredAnswer:
+    """An answer in the store as a judge is shown it, with its scores by metric."""
+
+    item: Item
+    sample: int
+    shown: Shown
+    scores: Mapping[str, float]
+
+    @property
+    def turn(self) -> int:
+        return len(self.shown.texts) - 1
+
+
+def stored(store: Path, evaluation: EvaluationRow, protocol: MtBench) -> Iterator[StoredAnswer]:
+    """The answers of an evaluation that ended without error, and whose earlier turns did."""
     items = queries.items_of(store, evaluation.id)
     answers = {
         (one.item_hash, one.sample, one.turn): one
@@ -85,13 +129,10 @@ def judge_stored(
         store, [one.key for one in answers.values()], evaluation.protocol_hash
     )
     for (item_hash, sample, turn), answer in answers.items():
-        if is_decided(protocol, scores.get(answer.key, {})):
-            continue
-        item = items[item_hash]
         earlier = [answers.get((item_hash, sample, before)) for before in range(turn)]
         if None in earlier:
             continue
         carried = [protocol.carried(one.text) for one in earlier if one is not None]
         last = protocol.shown(answer.text) if turn else protocol.carried(answer.text)
-        reference = protocol.against_reference(item, turn)
-        judging.offer(evaluation.id, answer.key, item, (*carried, last), reference)
+        shown = Shown(evaluation.id, answer.key, (*carried, last))
+        yield StoredAnswer(items[item_hash], sample, shown, scores.get(answer.key, {}))

@@ -157,3 +157,37 @@ def said_of(path: Path, evaluation: str) -> dict[str, list[dict[str, Any]]]:
         one = {"judge": judge, "repeat": repeat, "rating": value, "failure": failure, "text": text}
         found.setdefault(answer, []).append(one)
     return found
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One judgment of two answers, the latest attempt.
+
+    swapped  whether the second evaluation's answer was shown first
+    value    1.0: what was shown first is better, 0.5: a tie, 0.0; None with the reason in `failure`
+    """
+
+    item: str
+    genre: str
+    turn: int
+    sample: int
+    repeat: int
+    swapped: bool
+    value: float | None
+    failure: str | None
+
+
+def comparisons(path: Path, first: str, second: str, judge: str, prompt_set: str) -> list[Compared]:
+    """What a judge said of the answers of two evaluations."""
+    with connect(path, read_only=True) as connection:
+        rows = connection.execute(
+            "SELECT i.hash, i.genre, r.turn, r.sample, d.repeat, d.swapped, "
+            "arg_max(g.value, g.attempt), "
+            "nullif(arg_max(coalesce(g.failure, ''), g.attempt), '') "
+            "FROM paired d JOIN requests r ON r.evaluation = d.evaluation_a AND r.key = d.answer_a "
+            "JOIN items i ON i.hash = r.item_hash JOIN judgments g ON g.key = d.key "
+            "WHERE d.evaluation_a = ? AND d.evaluation_b = ? AND d.judge = ? AND d.prompt_set = ? "
+            "GROUP BY i.hash, i.genre, r.turn, r.sample, d.repeat, d.swapped, d.key ORDER BY ALL",
+            [first, second, judge, prompt_set],
+        ).fetchall()
+    return [Compared(*row) for row in rows]

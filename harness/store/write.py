@@ -143,6 +143,17 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "repeat": _INT,
         "key": _TEXT,
     },
+    "paired": {
+        "evaluation_a": _TEXT,
+        "evaluation_b": _TEXT,
+        "answer_a": _TEXT,
+        "answer_b": _TEXT,
+        "judge": _TEXT,
+        "prompt_set": _TEXT,
+        "swapped": _BOOL,
+        "repeat": _INT,
+        "key": _TEXT,
+    },
     "imports": {
         "name": _TEXT,
         "path": _TEXT,
@@ -165,6 +176,7 @@ _COMPUTED = ("scores", "readings")
 _LINKS = {
     "requests": ("evaluation", "key"),
     "judged": ("evaluation", "answer", "key"),
+    "paired": ("answer_a", "answer_b", "swapped", "key"),
 }
 
 Row = Mapping[str, Any]

@@ -11,7 +11,7 @@ CREATE TABLE judgments (
     messages           JSON NOT NULL,     -- as the judge got them
     sampling           JSON NOT NULL,
     text               VARCHAR NOT NULL,  -- raw
-    value              DOUBLE,            -- the rating; NULL where there is none
+    value              DOUBLE,            -- the rating, or the share of a win; NULL: none
     failure            VARCHAR,           -- why there is none; "request": the judge did not answer
     error              VARCHAR,           -- of failure "request", in one line
     prompt_tokens      BIGINT NOT NULL,
@@ -30,4 +30,17 @@ CREATE TABLE judged (
     prompt_set   VARCHAR NOT NULL,        -- hash of all the prompts that belong together
     repeat       INTEGER NOT NULL,
     key          VARCHAR NOT NULL         -- of the judgment
+);
+
+-- Which judgments compare which answers of two evaluations, each pair in both orders.
+CREATE TABLE paired (
+    evaluation_a  VARCHAR NOT NULL,
+    evaluation_b  VARCHAR NOT NULL,
+    answer_a      VARCHAR NOT NULL,       -- key of the generation
+    answer_b      VARCHAR NOT NULL,
+    judge         VARCHAR NOT NULL,
+    prompt_set    VARCHAR NOT NULL,
+    swapped       BOOLEAN NOT NULL,       -- whether b was shown first
+    repeat        INTEGER NOT NULL,
+    key           VARCHAR NOT NULL        -- of the judgment: 1 the first is better, 0.5 a tie, 0
 );
