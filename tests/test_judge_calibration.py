@@ -251,7 +251,7 @@ def test_a_card_has_all_findings() -> None:
     text = card.markdown()
     assert text.startswith("# Judge card: small|judge\n")
     for words in ("1.2 % not readable (truncated 3)", "sd on repeat", "changed when swapped",
-                  "twice as long, less the reference", "weighted kappa, humans", "sd of judge",
+                  "twice as long, less the reference", "weighted kappa, humans", "sd between judgings of an answer",
                   "drifted, +0."):  # fmt: skip
         assert words in text, words
     assert "Not measured" not in text

@@ -208,12 +208,12 @@ def _noise(card: JudgeCard) -> list[_Row]:
         return []
     parts = (
         ("questions", found.questions, found.mean_variance_of_questions),
-        ("generation", found.generation, found.mean_variance_of_generation),
-        ("judge", found.judge, found.mean_variance_of_judge),
+        ("answers to a question", found.generation, found.mean_variance_of_generation),
+        ("judgings of an answer", found.judge, found.mean_variance_of_judge),
     )
     return [
         (
-            f"sd between {name}" if name == "questions" else f"sd of {name}",
+            f"sd between {name}",
             "not told apart" if variance is None else f"{math.sqrt(variance):.2f} points",
             "" if share is None else f"±{math.sqrt(share):.3f} in the mean of all",
         )
