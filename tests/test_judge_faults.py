@@ -16,8 +16,9 @@ from harness.errors import HarnessError
 from harness.items.schema import FormatRule, Item
 from harness.judge.budget import Budget, Price
 from harness.judge.calls import ServedJudge
-from harness.judge.judging import SAMPLING, JudgeProgress, Judging
+from harness.judge.judging import Judging
 from harness.judge.prompts import load_prompts
+from harness.judge.types import SAMPLING, JudgeProgress
 from harness.store import database
 from tests.judge_server import JudgeServer, judge_server
 

@@ -11,9 +11,10 @@ import pytest
 from harness.engines.prompt import Rendered
 from harness.engines.types import Engine, Generation, Message, Request
 from harness.items.schema import FormatRule, Item
-from harness.judge.judging import JudgeProgress, Judging
+from harness.judge.judging import Judging
 from harness.judge.local import LocalJudge
 from harness.judge.prompts import load_prompts
+from harness.judge.types import JudgeProgress
 from harness.store import database
 from harness.store.judgments import known_judgments
 

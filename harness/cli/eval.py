@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from harness.engines.select import EngineName
     from harness.engines.types import Engine
     from harness.evaluate import Result
-    from harness.judge.judging import Judge, Judging
+    from harness.judge.judging import Judging
+    from harness.judge.types import Judge
     from harness.protocols.catalogue import Suite
     from harness.protocols.types import Protocol
 

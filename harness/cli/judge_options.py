@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.judge.budget import Budget
-    from harness.judge.judging import Judge, JudgeProgress, Judging
+    from harness.judge.judging import Judging
+    from harness.judge.types import Judge, JudgeProgress
     from harness.protocols.mt_bench import MtBench
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -189,8 +190,9 @@ def open_judging(
     settings: JudgeSettings, judge: Judge, budget: Budget, protocol: MtBench, store: Path
 ) -> Judging:
     """Raises HarnessError where the protocol's judge prompts are neither given nor imported."""
-    from harness.judge.judging import SAMPLING, Judging
+    from harness.judge.judging import Judging
     from harness.judge.rate import prompts_for
+    from harness.judge.types import SAMPLING
     from harness.protocols.mt_bench_suite import import_name
     from harness.store.queries import imported
 

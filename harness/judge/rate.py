@@ -9,8 +9,9 @@ from pathlib import Path
 from harness.errors import HarnessError
 from harness.evaluation_rows import Planned, Told
 from harness.items.schema import Item
-from harness.judge.judging import Judging, Shown
+from harness.judge.judging import Judging
 from harness.judge.prompts import PromptSet, load_official_prompts, load_prompts
+from harness.judge.types import Shown
 from harness.protocols.mt_bench import MtBench
 from harness.protocols.types import Answer
 from harness.store import queries
