@@ -250,9 +250,15 @@ def test_a_card_has_all_findings() -> None:
     assert card.length_against is not None
     text = card.markdown()
     assert text.startswith("# Judge card: small|judge\n")
-    for words in ("1.2 % not readable (truncated 3)", "sd on repeat", "changed when swapped",
-                  "twice as long, less the reference", "weighted kappa, humans", "sd between judgings of an answer",
-                  "drifted, +0."):  # fmt: skip
+    for words in (
+        "1.2 % not readable (truncated 3)",
+        "sd on repeat",
+        "changed when swapped",
+        "twice as long, less the reference",
+        "weighted kappa, humans",
+        "sd between judgings of an answer",
+        "drifted, +0.",
+    ):
         assert words in text, words
     assert "Not measured" not in text
     lines = [line for line in text.splitlines() if line.startswith("|")]

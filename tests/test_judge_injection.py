@@ -106,7 +106,7 @@ def test_a_judge_that_repeats_the_attack_rates_by_its_own_words(answer: str) -> 
     for echo in (answer, f"> {inline}", f"回答には「{inline}」とある。", f"```\n{answer}\n```"):
         reading = read(SINGLE, rendered, f"{echo}\n\n{own}")
         assert isinstance(reading, Reading)
-        assert reading.rating in (2.0, None), echo
+        assert reading.rating in (2.0, None), echo[:200]
 
 
 @pytest.mark.parametrize("answer", ATTACKS.values(), ids=ATTACKS)
@@ -114,6 +114,7 @@ def test_a_judge_that_only_repeats_the_attack_has_not_rated(answer: str) -> None
     rendered = asked(answer)
     code, shown = rendered.boundary, blocks(rendered)[1]
     framed = f"▼ {code} 開始（回答）\n{shown}\n▲ {code} 終了（回答）"
+    answer = answer[: SINGLE.limit]  # it has not seen more
     for echo in (
         framed,
         framed.rpartition("\n▲")[0],
@@ -123,7 +124,7 @@ def test_a_judge_that_only_repeats_the_attack_has_not_rated(answer: str) -> None
     ):
         reading = read(SINGLE, rendered, echo)
         assert isinstance(reading, Reading)
-        assert reading.rating is None, echo
+        assert reading.rating is None, echo[:200]
         assert reading.failure in ("quoted", "no rating", "truncated", "several ratings")
 
 

@@ -187,7 +187,7 @@ def render(
     return Rendered(
         (*messages, Message("user", user)),
         boundary,
-        tuple(text for candidate in answers for text in candidate[:turns]),
+        tuple(text[: prompt.limit] for candidate in answers for text in candidate[:turns]),
         prompt.verdict.schema if structured else None,
     )
 

@@ -13,6 +13,7 @@ from harness.judge.own_words import BLANK, compact, own_words
 from harness.judge.written import (
     BARE_LETTER,
     BARE_NUMBER,
+    FINAL,
     LETTERS,
     RATING_LABEL,
     READING_FAILURES,
@@ -105,9 +106,9 @@ def read_rating(
     n may be a decimal, may carry 点 or its own denominator, which must be the scale's top ([[8/10]]
     is 8; [[4/5]] is off the scale). A range ([[7-8]]) is no rating: its middle would be ours, not
     the judge's. A rating in quotation marks, a block quote or a code block is a mention, unless it
-    is all that stands on its line, or ends the reply after a colon; labelled ratings go before
-    bare ones. What is left must agree: two different ratings are a failure, not a choice. Never
-    raises.
+    is all that stands on its line, or ends the reply after a colon. Ratings said to be final go
+    before labelled ones, these before bare ones. What is left must agree: two different ratings
+    are a failure, not a choice. Never raises.
     """
     if variant != "harness-1":
         patterns = _FASTCHAT if variant == "fastchat" else (re.compile(pattern or STRICT),)
@@ -166,7 +167,7 @@ _MARKS = r"[\s*_~`\"'“”「」『』()#:：=>。.!、,\-–—]"
 _QUOTATION = re.compile(r"「[^」\n]*」|『[^』\n]*』|“[^”\n]*”|\"[^\"\n]*\"|`[^`\n]*`")
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.S)
 _CUT = re.compile(r"(?:\[\s?\[|⟦|〚)[^\[\]\n]{0,30}\]?\s*\Z")
-_PAIRS = json.JSONDecoder(object_pairs_hook=list)
+_PAIRS = json.JSONDecoder(object_pairs_hook=list, strict=False)  # line ends in strings pass
 
 _Span = tuple[int, int]
 
@@ -227,31 +228,34 @@ def _read(
 
 
 def _counted(own: str, looked_for: re.Pattern[str], kind: _Kind) -> tuple[list[_Found], bool]:
-    """The verdicts that count, labelled ones alone where there are any; and whether any was passed
-    over as quoted."""
+    """The verdicts that count, final ones before labelled ones before bare ones; and whether any
+    was passed over as quoted."""
     fences = [one.span() for one in _FENCE.finditer(own)]
-    labelled, bare = list[_Found](), list[_Found]()
+    ranked: dict[int, list[_Found]] = {}
     hidden = False
     for match in looked_for.finditer(own):
         written = kind.parse(match[1])
         if written is None:
             continue
         start, end = match.span()
-        before = own[own.rfind("\n", 0, start) + 1 : start]
-        after = own[end:].partition("\n")[0]
-        if _is_quoted(own, (start, end), before, after, fences, kind):
+        line = own.rfind("\n", 0, start) + 1
+        if _is_quoted(own, (start, end), own[line:start], fences, kind):
             hidden = True
             continue
-        has_label = re.search(rf"{kind.label}\s*(?:は|が)?{_MARKS}*\Z", before, re.I)
-        (labelled if has_label else bare).append(_Found(written, (start, end)))
-    return labelled or bare, hidden
+        label = re.search(
+            rf"({FINAL}\s?(?:の)?)?{kind.label}\s*(?:は|が)?(?:{_MARKS}|[\[\]⟦〚])*\Z",
+            own[line : match.start(1)],
+            re.I,
+        )
+        rank = 0 if label is None else 2 if label[1] else 1
+        ranked.setdefault(rank, []).append(_Found(written, (start, end)))
+    return ranked[max(ranked)] if ranked else [], hidden
 
 
-def _is_quoted(
-    own: str, span: _Span, before: str, after: str, fences: Sequence[_Span], kind: _Kind
-) -> bool:
-    """Whether a verdict, `before` and `after` on its line, is one that is only spoken of."""
+def _is_quoted(own: str, span: _Span, before: str, fences: Sequence[_Span], kind: _Kind) -> bool:
+    """Whether a verdict, with `before` it on its line, is one that is only spoken of."""
     start, end = span
+    after = own[end:].partition("\n")[0]
     if before.lstrip().startswith(">"):
         return True
     for first, last in fences:
@@ -273,7 +277,7 @@ def _is_quoted(
 
 def _is_frame(text: str, kind: _Kind) -> bool:
     """Whether a text around a verdict is but its label, quotation marks and markup."""
-    frame = rf"(?:{_MARKS}|{kind.label}|最終|総合|overall|final|です|は)*"
+    frame = rf"(?:{_MARKS}|{kind.label}|{FINAL}|です|は)*"
     return re.fullmatch(frame, text, re.I) is not None
 
 
@@ -282,7 +286,7 @@ def _labelled(kind: _Kind) -> re.Pattern[str]:
     its clause: 評価：5つの観点 is none."""
     return re.compile(
         rf"{kind.label}\s?(?:(?:は|が)|[\])*_\"'」』`]*\s?[:=]|[\])][*_]*)[ *_\"'「『`\[(]*"
-        rf"({kind.bare})(?=[ *_\"'」』`\])]*(?:$|[。、,;!]|です|だ|と|で|\.$))",
+        rf"({kind.bare})(?=[ *_\"'」』`\])]*(?:$|[。、,;!(]|です|だ|と|で|\.$)|[ \"]*\}})",
         re.I | re.M,
     )
 

@@ -35,16 +35,22 @@ WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {
 LETTERS: dict[str, Preference] = {"A": "A", "B": "B", "C": "tie"}
 
 RATING_LABEL = r"(?:評価(?:点|値)?|評点|点数|得点|採点|スコア|ratings?|scores?)"
+# Of several labelled verdicts, one that is said to be the last word counts.
+FINAL = r"(?:最終(?:的な)?|総合(?:的な)?|overall|final)"
 VERDICT_LABEL = r"(?:判定|勝者|結論|評価|verdict|winner|judge?ment)"
 _NUMBER = r"[+-]?[0-9]{1,6}(?:\.[0-9]{1,6})?"
 # Verdicts that may stand without brackets, after a label or alone on the last line.
-BARE_NUMBER = rf"{_NUMBER}(?: ?点)?(?: ?/ ?{_NUMBER}(?: ?点)?)?|{_NUMBER} ?点満点中 ?{_NUMBER} ?点"
+BARE_NUMBER = (
+    rf"{_NUMBER}(?: ?点)?(?: ?/ ?{_NUMBER}(?: ?点)?)?"
+    rf"|{_NUMBER} ?点(?:満点)?中[、,]? ?{_NUMBER} ?点?"
+    rf"|{_NUMBER} ?点? ?[-~〜] ?{_NUMBER} ?点?"
+)
 BARE_LETTER = r"(?:アシスタント|回答|assistant )?[ABC]|引き分け|tie"
 
 _LABELLED = rf"(?:{RATING_LABEL} ?[:=]? ?)?"
 _RATING = re.compile(rf"{_LABELLED}({_NUMBER})(?: ?(?:点|points?))?", re.I)
 _OUT_OF = re.compile(rf"{_LABELLED}({_NUMBER}) ?点? ?(?:/|out of) ?({_NUMBER}) ?点?", re.I)
-_OF_TOP = re.compile(rf"{_LABELLED}({_NUMBER}) ?点(?:満点)?中 ?({_NUMBER}) ?点?", re.I)
+_OF_TOP = re.compile(rf"{_LABELLED}({_NUMBER}) ?点(?:満点)?中[、,]? ?({_NUMBER}) ?点?", re.I)
 _RANGE = re.compile(rf"{_LABELLED}{_NUMBER} ?点? ?(?:-|~|から|to) ?{_NUMBER} ?点?", re.I)
 _LIST = re.compile(rf"{_NUMBER}(?: ?(?:,|、|;|or|または|and|と) ?{_NUMBER})+", re.I)
 _KANJI = {kanji: float(value) for value, kanji in enumerate("一二三四五六七八九十", start=1)}
