@@ -74,11 +74,19 @@ def is_decided(protocol: MtBench, scores: Mapping[str, float]) -> bool:
 
 
 def judge_stored(
-    store: Path, evaluation: EvaluationRow, protocol: MtBench, judging: Judging
+    store: Path,
+    evaluation: EvaluationRow,
+    protocol: MtBench,
+    judging: Judging,
+    *,
+    every: bool = False,
 ) -> None:
-    """Offers every stored answer of an evaluation that has ended without error."""
+    """Offers the stored answers of an evaluation that have ended without error.
+
+    every  those too that a rule has decided, to learn of the judge
+    """
     for answer in stored(store, evaluation, protocol):
-        if not is_decided(protocol, answer.scores):
+        if every or not is_decided(protocol, answer.scores):
             shown, item = answer.shown, answer.item
             reference = protocol.against_reference(item, answer.turn)
             judging.offer(shown.evaluation, shown.answer, item, shown.texts, reference)

@@ -147,11 +147,12 @@ def _caption(board: JudgedBoard, wide: bool) -> str:
     if not wide:
         lines.append(f"Genres: {', '.join(board.genres)}.")
     if board.protocol.is_ours:
-        rule = (
-            f"An answer that a rule decides counts {HIGHEST:g} when right and {lowest:g} when not"
-        )
+        what = "is right" if board.judge else "is right, or keeps to its constraints,"
         rest = "" if board.judge else "; the score is over these alone, the rest is unjudged"
-        lines.append(f"{rule}{rest}.")
+        lines.append(
+            f"Where a rule decides whether an answer {what} it counts {HIGHEST:g} or "
+            f"{lowest:g}{rest}."
+        )
     if board.judge and variant.judge not in (None, board.judge[0]):
         lines.append(
             f"The judge of record is {variant.judge}: these scores are not comparable with "
