@@ -100,3 +100,38 @@ def test_agreement_with_another_judge_and_with_humans(
     assert "humans.jsonl:1: no judged answer" in str(result.exception)
     result = CliRunner().invoke(harness, [*arguments, "--against", "nobody"])
     assert "has rated none of these answers" in str(result.exception)
+
+
+def test_the_canary_tells_a_changed_judge_from_one_that_held(
+    server: JudgeServer, tmp_path: Path
+) -> None:
+    store = tmp_path / "r.duckdb"
+
+    def rate(lift: int) -> None:
+        def reply(body: dict[str, Any]) -> str:
+            text = body["messages"][-1]["content"]
+            return f"理由です。\n評価：[[{2 + lift + zlib.crc32(text.encode()) % 5}]]"
+
+        server.reply = reply
+
+    arguments = ["judge", "canary", *judged_by(server), "--store", str(store)]
+    rate(0)
+    assert "nothing to compare with yet" in done(arguments)
+    frozen = sum(server.paid.values())
+    assert "canary 2: the judge has held, +0.00 points" in done(arguments)
+    assert sum(server.paid.values()) == 2 * frozen  # asked anew: the cache would hide a change
+    rate(2)
+    assert "canary 3: the judge has drifted, +2.00 points" in done(arguments)
+
+
+def test_an_evaluation_runs_the_canary_only_when_the_judge_is_asked(
+    server: JudgeServer,
+    evalset: Path,
+    tmp_path: Path,
+) -> None:
+    store = tmp_path / "r.duckdb"
+    target = f"openai:{server.url}#model-1"
+    arguments = ["eval", target, "--suite", str(evalset), "--store", str(store), *judged_by(server)]
+    assert "canary 1: " in done(arguments)
+    assert "canary" not in done(arguments)
+    assert [row["judgments"] for row in board(store)] == [30]  # frozen answers are on no board

@@ -58,7 +58,8 @@ def evalset(tmp_path: Path) -> Path:
 
 def eval_arguments(server: JudgeServer, evalset: Path, store: Path, *more: str) -> list[str]:
     target = f"openai:{server.url}#model-1"
-    return ["eval", target, "--suite", str(evalset), "--store", str(store), *more]
+    options = ["--suite", str(evalset), "--store", str(store), "--no-canary"]
+    return ["eval", target, *options, *more]
 
 
 def judged_by(server: JudgeServer) -> list[str]:

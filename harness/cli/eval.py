@@ -70,6 +70,12 @@ if TYPE_CHECKING:
 @click.option("--quiet", is_flag=True, help="No progress and no leaderboard, only errors.")
 @click.option("--board/--no-board", default=True, help="Show the leaderboard at the end.")
 @judge_options
+@click.option(
+    "--canary/--no-canary",
+    default=True,
+    help="When the judge was asked anything, have it rate frozen answers too, to see whether it "
+    "has changed since its first run.",
+)
 @store_option
 def command(
     targets: tuple[str, ...],
@@ -83,6 +89,7 @@ def command(
     allow_pickle: bool,
     quiet: bool,
     board: bool,
+    canary: bool,
     store: str | None,
     **judge_choice: Any,
 ) -> None:
@@ -130,6 +137,8 @@ def command(
             for note in checkpoint.notes:
                 console.print(f"  {note}", style="dim")
             failed += _measure(console, checkpoint, opened, path, samples, engine, seed, judges)
+        if canary:
+            judges.run_canaries()
     finally:
         judges.close()
     if board and not quiet:
@@ -163,6 +172,7 @@ class _Judges:
         self.budget = open_budget(settings)
         self.judge: Judge | None = None
         self.faults: list[str] = []
+        self.asked: dict[str, Judging] = {}  # one of each set of prompts that was put to use
 
     def open(self, protocol: Protocol) -> Judging | None:
         """A judging for a protocol that has one, None for any other or without a judge."""
@@ -179,8 +189,29 @@ class _Judges:
         with watched(self.console, judging):
             progress = judging.close(cancel=cancel)
         print_judged(self.console, progress, judging.judge.name)
+        if progress.asked:
+            self.asked.setdefault(judging.prompts.hash, judging)
         if progress.fault is not None:
             self.faults.append(progress.fault)
+
+    def run_canaries(self) -> None:
+        """Has frozen answers rated by every judge and set of prompts that was asked anything."""
+        from harness.judge.canary import run_canary, told
+
+        for used in self.asked.values():
+            if self.faults:
+                return
+            run = run_canary(
+                self.store,
+                used.judge,
+                used.prompts,
+                structured=used.structured,
+                sampling=used.sampling,
+                budget=self.budget,
+            )
+            self.console.print(f"  {told(run)}", markup=False, highlight=False)
+            if run.progress.fault is not None:
+                self.faults.append(run.progress.fault)
 
     def raise_fault(self) -> None:
         if self.faults:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,40 @@ if TYPE_CHECKING:
 @click.group("judge")
 def command() -> None:
     """Find out whether a judge can be trusted."""
+
+
+@command.command("canary")
+@judge_options
+@store_option
+def canary(store: str | None, **judge_choice: Any) -> None:
+    """Have --judge rate frozen answers once more, and say whether it has changed since the first
+    time. `harness eval --judge` does this by itself."""
+    from harness.judge.canary import run_canary, told
+    from harness.judge.prompts import load_prompts
+    from harness.judge.types import SAMPLING
+    from harness.store.database import prepare, store_path
+    from harness.store.write import ingest
+
+    settings = judge_settings(judge_choice)
+    if settings.judge is None:
+        raise HarnessError("harness judge canary needs the judge: name it with --judge")
+    path = store_path(store)
+    prepare(path)
+    ingest(path)
+    judge = open_judge(settings)
+    try:
+        run = run_canary(
+            path,
+            judge,
+            load_prompts(),
+            sampling=replace(SAMPLING, max_tokens=settings.tokens),
+            budget=open_budget(settings),
+        )
+    finally:
+        judge.close()
+    click.echo(told(run))
+    if run.progress.fault is not None:
+        raise HarnessError(run.progress.fault)
 
 
 @command.command("calibrate")

@@ -45,7 +45,7 @@ class _Call:
 class Judging:
     """Judges what it is offered, in threads of its own, until it is closed.
 
-    repeats         how often each answer is judged
+    repeats         how often each answer is judged; first_repeat: the number of the first time
     structured      whether a verdict is asked for as JSON where judge and prompt can
     sampling        of the judge, in every protocol SAMPLING
     rejudge_failed  ask again where an earlier reply could not be read
@@ -58,6 +58,7 @@ class Judging:
         prompts: PromptSet,
         *,
         repeats: int = 1,
+        first_repeat: int = 0,
         structured: bool = True,
         sampling: Sampling = SAMPLING,
         budget: Budget | None = None,
@@ -67,10 +68,10 @@ class Judging:
         self.store = store
         self.judge = judge
         self.prompts = prompts
-        self.repeats = repeats
+        self.repeats = range(first_repeat, first_repeat + repeats)
         self.rejudge_failed = rejudge_failed
         self.sampling = sampling
-        self._structured = structured
+        self.structured = structured
         self._budget = budget or Budget(None, None)
         self.report = report
         # What is known: attempts so far and whether the last one gave a rating, by key.
@@ -109,12 +110,12 @@ class Judging:
     ) -> None:
         """Wants an answer rated; returns at once. Parameters as in `Shown` and `Wanted`."""
         shown = Shown(evaluation, answer, tuple(answers))
-        for repeat in range(self.repeats):
+        for repeat in self.repeats:
             self._offer(Wanted(item, shown, reference, repeat))
 
     def offer_pair(self, item: Item, shown: Shown, rival: Shown, reference: bool) -> None:
         """Wants two answers compared, in both orders; returns at once."""
-        for repeat in range(self.repeats):
+        for repeat in self.repeats:
             for swapped in (False, True):
                 self._offer(Wanted(item, shown, reference, repeat, rival, swapped))
 
@@ -177,7 +178,7 @@ class Judging:
 
     def _forms(self, prompt: JudgePrompt) -> tuple[bool, ...]:
         """Whether to ask for structure, first choice first; either may be in the store."""
-        if not self._structured or not prompt.verdict.schema:
+        if not self.structured or not prompt.verdict.schema:
             return (False,)
         return (True, False) if self.judge.structured else (False, True)
 

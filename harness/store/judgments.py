@@ -191,3 +191,27 @@ def comparisons(path: Path, first: str, second: str, judge: str, prompt_set: str
             [first, second, judge, prompt_set],
         ).fetchall()
     return [Compared(*row) for row in rows]
+
+
+@dataclass(frozen=True)
+class CanaryRating:
+    """One judging of a frozen answer; repeat: in which run."""
+
+    answer: str
+    repeat: int
+    value: float | None
+    failure: str | None
+
+
+def canary_ratings(path: Path, evaluation: str, judge: str, prompt_set: str) -> list[CanaryRating]:
+    """What a judge said of frozen answers, run after run; `evaluation` is what stands for one."""
+    with connect(path, read_only=True) as connection:
+        rows = connection.execute(
+            "SELECT d.answer, d.repeat, arg_max(g.value, g.attempt), "
+            "nullif(arg_max(coalesce(g.failure, ''), g.attempt), '') "
+            "FROM judged d JOIN judgments g USING (key) "
+            "WHERE d.evaluation = ? AND d.judge = ? AND d.prompt_set = ? "
+            "GROUP BY d.answer, d.repeat ORDER BY ALL",
+            [evaluation, judge, prompt_set],
+        ).fetchall()
+    return [CanaryRating(*row) for row in rows]
