@@ -16,7 +16,7 @@ from harness.cli.judge_options import (
     print_judged,
     watched,
 )
-from harness.cli.options import print_rows, store_option, table_options
+from harness.cli.options import print_rows, sandbox_option, store_option, table_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     help="Score translations by COMET too (HARNESS_COMET_MODEL names its checkpoint).",
 )
 @judge_options
+@sandbox_option
 @store_option
 @table_options
 def command(
