@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,6 +133,7 @@ def command(
         found = [one for target in targets for one in discover(target, allow_pickle=allow_pickle)]
     failed = 0
     judges = _Judges(console, settings, path)
+    judges.check([suite.protocol for suite in opened])
     try:
         for number, checkpoint in enumerate(found, 1):
             console.print(f"[bold]{checkpoint.name}[/bold]  ({number} of {len(found)})")
@@ -174,6 +176,14 @@ class _Judges:
         self.judge: Judge | None = None
         self.faults: list[str] = []
         self.asked: dict[str, Judging] = {}  # one of each set of prompts that was put to use
+
+    def check(self, protocols: Sequence[Protocol]) -> None:
+        """Raises HarnessError where the judge or its prompts are missing, before anything else is
+        asked."""
+        for protocol in protocols:
+            judging = self.open(protocol)
+            if judging is not None:
+                judging.close()
 
     def open(self, protocol: Protocol) -> Judging | None:
         """A judging for a protocol that has one, None for any other or without a judge."""

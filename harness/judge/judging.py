@@ -106,12 +106,21 @@ class Judging:
             )
 
     def offer(
-        self, evaluation: str, answer: str, item: Item, answers: Sequence[str], reference: bool
+        self,
+        evaluation: str,
+        answer: str,
+        item: Item,
+        answers: Sequence[str],
+        reference: bool,
+        draw: int = 0,
     ) -> None:
-        """Wants an answer rated; returns at once. Parameters as in `Shown` and `Wanted`."""
+        """Wants an answer rated; returns at once. Parameters as in `Shown` and `Wanted`.
+
+        draw  the number of the answer, where equal answers to a question are to be judged apart
+        """
         shown = Shown(evaluation, answer, tuple(answers))
         for repeat in self.repeats:
-            self._offer(Wanted(item, shown, reference, repeat))
+            self._offer(Wanted(item, shown, reference, repeat + draw * len(self.repeats)))
 
     def offer_pair(self, item: Item, shown: Shown, rival: Shown, reference: bool) -> None:
         """Wants two answers compared, in both orders; returns at once."""

@@ -62,7 +62,8 @@ def teller(judging: Judging, protocol: MtBench) -> Told:
             return
         shown = protocol.judged_text(ask, answer)
         reference = protocol.against_reference(ask.item, ask.turn)
-        judging.offer(evaluation, entry.request.key, ask.item, shown, reference)
+        draw = protocol.draw(ask.sample)
+        judging.offer(evaluation, entry.request.key, ask.item, shown, reference, draw)
 
     return told
 
@@ -89,7 +90,8 @@ def judge_stored(
         if every or not is_decided(protocol, answer.scores):
             shown, item = answer.shown, answer.item
             reference = protocol.against_reference(item, answer.turn)
-            judging.offer(shown.evaluation, shown.answer, item, shown.texts, reference)
+            draw = protocol.draw(answer.sample)
+            judging.offer(shown.evaluation, shown.answer, item, shown.texts, reference, draw)
 
 
 def judge_pairs(

@@ -223,6 +223,11 @@ class MtBench:
         text = self.shown(answer.text) if ask.turn else self.carried(answer.text)
         return (*earlier, text)
 
+    def draw(self, sample: int) -> int:
+        """0 where equal answers share their judgment; where the spread between repeats is reported,
+        each has one of its own, and this is its number."""
+        return sample if self.variant.aggregation == "repeats" else 0
+
     def against_reference(self, item: Item, turn: int) -> bool:
         """Whether a judge compares with a reference: ours wherever there is one, the others in
         three genres."""
