@@ -25,7 +25,10 @@ def never(number: int, body: dict[str, Any]) -> Fault:
 
 
 class JudgeServer(ThreadingHTTPServer):
-    """paid: how often a judgment was delivered whole, by the content of its messages."""
+    """paid: how often a judgment was delivered whole, by the content of its messages.
+
+    plan   what goes wrong; reply: what the judge says; before: called as a request arrives
+    """
 
     daemon_threads = True
     request_queue_size = 64
@@ -34,6 +37,7 @@ class JudgeServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Handler)
         self.plan: Plan = never
         self.reply: Callable[[dict[str, Any]], str] = lambda body: "よい回答です。\n評価：[[7]]"
+        self.before: Callable[[dict[str, Any]], None] = lambda body: None
         self.pause = 0.0
         self.seconds_slow = 1.0
         self.paid: Counter[str] = Counter()
@@ -71,6 +75,7 @@ class Handler(BaseHTTPRequestHandler):
             server.now_at_once += 1
             server.most_at_once = max(server.most_at_once, server.now_at_once)
         try:
+            server.before(body)
             time.sleep(server.pause)
             self.answer(body, server.plan(number, body) if body["model"] == MODELS[0] else None)
         finally:

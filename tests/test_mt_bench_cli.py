@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -268,3 +269,22 @@ def test_two_evaluations_are_compared_in_both_orders(
     assert sum(server.paid.values()) == 4 * ITEMS
     # Comparisons are no ratings.
     assert {row["judge"] for row in board(store)} == {None}
+
+
+def test_judging_goes_on_while_answers_are_generated(
+    server: JudgeServer, evalset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.evaluate.BATCH_SECONDS", 0.05)
+    judged = threading.Event()
+    waited: list[bool] = []
+
+    def before(body: dict[str, Any]) -> None:
+        if body["model"] == "judge-1":
+            judged.set()
+        elif "問15" in body["messages"][0]["content"]:
+            # The last answers are held back until the judge has been asked about earlier ones.
+            waited.append(judged.wait(60))
+
+    server.before = before
+    done(eval_arguments(server, evalset, tmp_path / "r.duckdb", *judged_by(server)))
+    assert waited == [True, True]

@@ -110,6 +110,7 @@ def test_nejumi_4_asks_for_json_allows_zero_and_averages_repeats(
     row = measured(server, store, "nejumi-v4", "--judge-repeats", "3")
     assert (row["answers"], row["judgments"], row["judge_calls"]) == (16, 48, 48)
     assert (row["score"], row["judge_failures"]) == (0.0, {})
+    assert row["noise"] == {"questions": 0.0, "judge": 0.0}
     bodies = [body for body in server.bodies if body["model"] == "judge-1"]
     assert all(body["response_format"]["type"] == "json_schema" for body in bodies)
 
@@ -132,6 +133,8 @@ def test_swallow_draws_five_answers_and_reports_their_spread(
     ]
     assert row["score"] == pytest.approx(fmean(means) / 10)
     assert row["sd"] == pytest.approx(stdev(means) / 10)
+    assert set(row["noise"]) == {"questions", "generation"}
+    assert row["noise"]["generation"] > 0
     assert set(row["style_by_genre"]) == set(row["genres"])
     assert all("japanese" in style for style in row["style_by_genre"].values())
 

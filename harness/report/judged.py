@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 from harness.items.schema import GENRES
 from harness.protocols.catalogue import protocol_from
 from harness.protocols.mt_bench import MtBench
+from harness.statistics.components import variance_split
 from harness.statistics.means import Estimate
 from harness.statistics.ratings import Aggregate, Rating, aggregate
 from harness.store.judgments import AnswerScores, Judged, Spent, answer_scores, judgments, spent
@@ -31,6 +33,9 @@ class JudgedScores:
     verified  answers that are right, or keep to their constraints, among those that have a rule
               for it, by genre (right, of how many). Without a judge, either decides
     failures  judgments without a rating by class; calls: judgments in all
+    noise     standard errors of the mean over all ratings by where they come from: questions,
+              generation (several answers to a question) and judge (several judgings of an
+              answer); what was not repeated is not told apart and is missing
     style     means of the other metrics over all answers, and by genre
     """
 
@@ -44,6 +49,7 @@ class JudgedScores:
     verified: dict[str, tuple[int, int]]
     failures: dict[str, int]
     judgments: int
+    noise: dict[str, float]
     style: dict[str, float]
     style_by_genre: dict[str, dict[str, float]]
     spent: Spent | None
@@ -173,6 +179,7 @@ def _scores(
         verified,
         dict(Counter(one.failure for one in found if one.failure is not None)),
         len(found),
+        _noise(ratings),
         _style(answers),
         {
             genre: _style([one for one in answers if one.genre == genre])
@@ -180,6 +187,21 @@ def _scores(
         },
         took,
     )
+
+
+def _noise(ratings: Sequence[Rating]) -> dict[str, float]:
+    questions = [(one.item, one.turn) for one in ratings]
+    if len(set(questions)) < 2:
+        return {}
+    split = variance_split(
+        [one.value for one in ratings], questions, [one.sample for one in ratings]
+    )
+    parts = {
+        "questions": split.mean_variance_of_questions,
+        "generation": split.mean_variance_of_generation,
+        "judge": split.mean_variance_of_judge,
+    }
+    return {name: math.sqrt(part) for name, part in parts.items() if part is not None}
 
 
 def _style(answers: Sequence[AnswerScores]) -> dict[str, float]:
@@ -273,6 +295,7 @@ def to_dict(board: JudgedBoard, standing: JudgedStanding) -> dict[str, Any]:
         "judge_prompt_tokens": one.spent.prompt_tokens if one.spent else 0,
         "judge_completion_tokens": one.spent.completion_tokens if one.spent else 0,
         "judge_cost": one.spent.cost if one.spent else None,
+        "noise": {name: error / shown for name, error in one.noise.items()},
         "style": one.style,
         "style_by_genre": one.style_by_genre,
         "items": row.items,

@@ -158,6 +158,11 @@ def _caption(board: JudgedBoard, wide: bool) -> str:
             f"The judge of record is {variant.judge}: these scores are not comparable with "
             "published ones."
         )
+    for standing in board.standings:
+        one = standing.scores
+        if len(one.noise) > 1:
+            parts = (f"{name} {error / variant.shown:.3f}" for name, error in one.noise.items())
+            lines.append(f"{one.evaluation.checkpoint}: standard error from {', '.join(parts)}.")
     failures: dict[str, int] = {}
     for standing in board.standings:
         for name, number in standing.scores.failures.items():
