@@ -39,6 +39,7 @@ class JudgeServer(ThreadingHTTPServer):
         self.reply: Callable[[dict[str, Any]], str] = lambda body: "よい回答です。\n評価：[[7]]"
         self.before: Callable[[dict[str, Any]], None] = lambda body: None
         self.pause = 0.0
+        self.counts_tokens = True
         self.seconds_slow = 1.0
         self.paid: Counter[str] = Counter()
         self.bodies: list[dict[str, Any]] = []
@@ -128,6 +129,8 @@ class Handler(BaseHTTPRequestHandler):
                 "total_tokens": size + len(text),
             },
         }
+        if not self.server.counts_tokens:
+            del reply["usage"]
         self.send(200, reply)
         if judged:
             with self.server.lock:

@@ -19,7 +19,7 @@ from harness.judge.calls import ServedJudge
 from harness.judge.judging import Judging
 from harness.judge.prompts import load_prompts
 from harness.judge.types import SAMPLING, JudgeProgress
-from harness.store import database
+from harness.store import database, write
 from tests.judge_server import JudgeServer, judge_server
 
 ITEM = Item(
@@ -261,3 +261,40 @@ def test_another_prompt_or_judge_is_another_judgment(store: Path, server: JudgeS
     judging.offer("evaluation", "answer 0", ITEM, ("0番の回答",), False)
     assert judging.close().asked == 1
     one.close()
+
+
+def test_a_server_that_counts_no_tokens_cannot_pass_the_budget(
+    store: Path, server: JudgeServer
+) -> None:
+    server.counts_tokens = False
+    price = Price(1000.0, 1000.0)
+    limit = 3 * price.most(Request("k", (Message("user", "あ" * 3000),), SAMPLING))
+    result = run(store, judge(server), budget=Budget(limit, price))
+    assert 0 < result.asked < COUNT
+    assert result.cost is not None
+    assert limit / 2 < result.cost <= limit
+    assert len(server.bodies) == result.asked
+
+
+def test_an_interrupt_keeps_what_is_in_flight_and_asks_no_more(
+    store: Path, server: JudgeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.pause = 0.1
+    one = judge(server, concurrency=2)
+    judging = Judging(store, one, load_prompts())
+    for number in range(COUNT):
+        judging.offer("evaluation", f"answer {number}", ITEM, (f"{number}番の回答",), False)
+    shutdown = judging._calls.shutdown
+
+    def interrupted(**how: bool) -> None:
+        monkeypatch.setattr(judging._calls, "shutdown", shutdown)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(judging._calls, "shutdown", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        judging.close()
+    one.close()
+    database.prepare(store)
+    write.ingest(store)
+    kept = rows(store)
+    assert len(kept) == sum(server.paid.values()) < COUNT

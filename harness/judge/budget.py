@@ -43,9 +43,11 @@ class Budget:
 
     def reserve(self, request: Request) -> float | None:
         """The amount set aside, or None where the call does not fit."""
-        if self.limit is None or self.price is None:
+        if self.price is None:
             return 0.0
         most = self.price.most(request)
+        if self.limit is None:
+            return most
         with self._changed:
             while self.spent + self._reserved + most > self.limit:
                 if self.spent + most > self.limit:
@@ -55,10 +57,14 @@ class Budget:
         return most
 
     def settle(self, reserved: float, reply: Generation) -> float | None:
-        """Gives a reservation back; returns what the reply cost, None without a price."""
+        """Gives a reservation back; returns what the reply cost, None without a price. A server
+        that counts no tokens is taken to have used all that was set aside."""
         cost = self.price.of(reply.prompt_tokens, reply.completion_tokens) if self.price else None
+        if cost is not None and not reply.prompt_tokens and reply.finish_reason != "error":
+            cost = reserved
         with self._changed:
-            self._reserved -= reserved
+            if self.limit is not None:
+                self._reserved -= reserved
             self.spent += cost or 0.0
             self._changed.notify_all()
         return cost

@@ -143,9 +143,14 @@ class Judging:
         """
         for wanted in () if cancel else self._held:
             self._calls.submit(self._guarded, wanted)
-        self._calls.shutdown(wait=True, cancel_futures=cancel)
-        self._committer.shutdown(wait=True)
-        self._flush()
+        try:
+            self._calls.shutdown(wait=True, cancel_futures=cancel)
+        except BaseException:  # Ctrl-C: what is in flight is paid for, what waits is not asked
+            self._calls.shutdown(wait=True, cancel_futures=True)
+            raise
+        finally:
+            self._committer.shutdown(wait=True)
+            self._flush()
         write.ingest(self.store)
         if self._faults:
             raise self._faults[0]

@@ -30,7 +30,8 @@ def prompts_for(protocol: MtBench, official: Path | None) -> PromptSet:
     """The judge prompts of a protocol: our own, or those of the user's official file with the
     protocol's scale, and read as JSON where the protocol has structured verdicts.
 
-    Raises HarnessError where official prompts are needed and no file is given.
+    Raises HarnessError where official prompts are needed and no file is given, or the file lacks
+    one that the protocol asks with.
     """
     if protocol.is_ours and official is None:
         return load_prompts()
@@ -41,6 +42,9 @@ def prompts_for(protocol: MtBench, official: Path | None) -> PromptSet:
             "the questions are imported"
         )
     loaded = load_official_prompts(official)
+    for turn in range(protocol.variant.turns):
+        for reference in (False, True):
+            loaded.prompt(turn, reference)
     scale = (float(protocol.variant.lowest), 10.0)
     prompts = {}
     for key, prompt in loaded.prompts.items():
