@@ -10,6 +10,9 @@ from harness.judge.own_words import CLOSING, OPENING
 from harness.judge.written import STRICT, WIDTH, is_verdict
 from harness.scoring.normalise import unify
 
+# Raised whenever a text can be shown otherwise: part of every prompt's hash.
+FRAMING_VERSION = 1
+
 # What chat templates and base models take for a change of role, in any width. The signs that make
 # them act are replaced by look-alikes that no tokenizer knows as special.
 _BAR = "[|｜]"
