@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 
@@ -196,6 +197,17 @@ def test_fastchats_rule(reply: str, rating: float | None, failure: str | None) -
 
 def test_fastchats_rule_within_a_scale() -> None:
     assert read_rating("arr[0]", variant="fastchat").failure == "off scale"
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.text(alphabet="[]019.5a５-/ ", max_size=14))
+def test_fastchats_rule_as_its_program_states_it(reply: str) -> None:
+    match = re.search(r"\[\[(\d+\.?\d*)\]\]", reply) or re.search(r"\[(\d+\.?\d*)\]", reply)
+    try:
+        expected = None if match is None else float(ast.literal_eval(match[1]))
+    except SyntaxError:
+        expected = None
+    assert read_rating(reply, scale=None, variant="fastchat").rating == expected
 
 
 VERDICTS = {
