@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import store_option
+from harness.cli.options import sandbox_option, store_option
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     show_default=True,
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of probes and of samples.")
+@sandbox_option
 @click.option("--allow-pickle", is_flag=True, help="Load weights from pickle files.")
 @click.option("--quiet", is_flag=True, help="No progress and no leaderboard, only errors.")
 @click.option("--board/--no-board", default=True, help="Show the leaderboard at the end.")

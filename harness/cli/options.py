@@ -21,6 +21,25 @@ def store_option(function: F) -> F:
     )(function)
 
 
+def sandbox_option(function: F) -> F:
+    """--sandbox LEVEL: in force as soon as it is read, for everything that the command runs."""
+
+    def check(context: click.Context, parameter: click.Parameter, level: str | None) -> None:
+        if level:
+            from harness.sandbox.shared import require
+
+            require(level)  # type: ignore[arg-type]
+
+    return click.option(
+        "--sandbox",
+        type=click.Choice(["strict", "container", "namespaces", "limited"]),
+        callback=check,
+        expose_value=False,
+        help="Run programs that a model wrote at this level or a stronger one, or not at all "
+        "[HARNESS_SANDBOX, else the strongest that works here].",
+    )(function)
+
+
 def table_options(function: F) -> F:
     """--json, --csv and --markdown: the same rows for machines and for documents."""
     for name, text in (

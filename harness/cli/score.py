@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import print_rows, store_option, table_options
+from harness.cli.options import print_rows, sandbox_option, store_option, table_options
 
 if TYPE_CHECKING:
     from harness.rescore import Rescored
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Score translations by COMET too (HARNESS_COMET_MODEL names its checkpoint).",
 )
+@sandbox_option
 @store_option
 @table_options
 def command(names: tuple[str, ...], comet: bool, store: str | None, output: str | None) -> None:

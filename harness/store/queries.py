@@ -61,7 +61,7 @@ class EvaluationRow:
 
 @dataclass(frozen=True)
 class ItemScore:
-    """The mean of one metric over an item's samples within one evaluation."""
+    """The mean of one metric over an item's scored samples within one evaluation."""
 
     evaluation: str
     item_hash: str
@@ -73,6 +73,7 @@ class ItemScore:
     dataset: str
     metric: str
     value: float
+    samples: int = 1
 
 
 @dataclass(frozen=True)
@@ -228,7 +229,8 @@ def item_scores(path: Path, ids: Sequence[str]) -> list[ItemScore]:
     with connect(path, read_only=True) as connection:
         rows = connection.execute(
             "SELECT r.evaluation, r.item_hash, i.genre, i.skill, i.level, i.seen, "
-            "coalesce(i.cluster, i.hash), coalesce(i.dataset, ''), s.metric, avg(s.value) "
+            "coalesce(i.cluster, i.hash), coalesce(i.dataset, ''), "
+            "s.metric, avg(s.value), count(*) "
             "FROM requests r JOIN evaluations e ON e.id = r.evaluation "
             "JOIN items i ON i.hash = r.item_hash "
             "JOIN scores s ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
