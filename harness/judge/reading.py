@@ -253,6 +253,8 @@ def _counted(own: str, looked_for: re.Pattern[str], kind: _Kind) -> tuple[list[_
             re.I,
         )
         rank = 0 if label is None else 2 if label[1] else 1
+        if label is None and written.failure == "several ratings":
+            rank = -1  # [[0, 1]] in a sentence is code
         ranked.setdefault(rank, []).append(_Found(written, span))
     return ranked[max(ranked)] if ranked else [], hidden
 
