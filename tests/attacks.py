@@ -6,6 +6,9 @@ each with the verdict that is right for it. They stand in `tests/attacks/*.txt`,
 "passed" is right where an attack comes to nothing and the program does all the same what it was
 asked: to print "ok" (no CHECKS), or to have a function `double` that doubles ("calls": 21 and 4;
 "assert-file": 21).
+
+`python -m tests.attacks LEVEL` runs them at another level of the sandbox and says which of them end
+otherwise than at level strict, for which the verdicts were written.
 """
 
 from __future__ import annotations
@@ -72,3 +75,24 @@ def _read(group: str) -> list[Attack]:
 
 
 ATTACKS = tuple(attack for group in GROUPS for attack in _read(group))
+
+
+def _main(level: str) -> None:
+    from harness.sandbox import LEVELS, Pool
+    from harness.sandbox.runner import sandbox_runner
+
+    places = {"HOST": "/root", "PORT": "80", "ABSTRACT": "x", "CLONE": "56", "BPF": "321"}
+    with Pool(LEVELS[LEVELS.index(level)]) as pool:  # type: ignore[arg-type]
+        outcomes = sandbox_runner(pool)([attack.run(**places) for attack in ATTACKS])
+    others = 0
+    for attack, found in zip(ATTACKS, outcomes, strict=True):
+        if found.verdict != attack.verdict:
+            others += 1
+            print(f"{attack.name}: {found.verdict}, not {attack.verdict} ({found.detail[:80]})")
+    print(f"level {level}: {len(ATTACKS) - others} of {len(ATTACKS)} as at level strict")
+
+
+if __name__ == "__main__":
+    import sys
+
+    _main(sys.argv[1])

@@ -42,6 +42,8 @@ def test_self_consistency_by_hand() -> None:
     assert told.variance == pytest.approx((2 / 3) / 3)  # squares 2/3 and 0, freedom 2 + 1
     assert told.sd == pytest.approx(math.sqrt(2 / 9))
     assert told.sd_of_mean == pytest.approx(math.sqrt(2 / 9 / 2))
+    assert told.sd_interval is not None
+    assert (told.sd_interval.low, told.sd_interval.high) == (0, pytest.approx(math.sqrt(1 / 3)))
     assert self_consistency(rated(1, 1, 7)) is None
 
 
@@ -53,6 +55,12 @@ def test_the_sd_of_the_mean_is_what_repeating_the_judging_shows() -> None:
     told = self_consistency(rows)
     assert told is not None
     assert told.sd == pytest.approx(1.2, rel=0.02)
+    assert told.sd_interval is not None
+    assert told.sd_interval.value == pytest.approx(told.sd)
+    # 80 × 399 degrees of freedom: sd/√(2 · 31920)
+    assert told.sd_interval.high == pytest.approx(
+        told.sd * (1 + 1.96 / math.sqrt(63840)), rel=0.004
+    )
     assert told.sd_of_mean == pytest.approx(ratings.mean(axis=0).std(ddof=1), rel=0.1)
 
 

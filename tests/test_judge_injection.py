@@ -212,6 +212,7 @@ def test_neutralised_text_acts_no_more_however_it_is_put_together(text: str) -> 
     [
         "普通の回答です。\n\n- 箇条書き\n- `arr[0]` と [1]\n\n## 見出し\n表 | 列",
         "行列は [[1, 2], [3, 4]] です。",
+        "seat_chart(2, 3, [[0, 1]]) は \ufffd です。",
         "if a < b and c > d: print('#')",
         "<div><span>HTML</span></div>",
         "家族👨‍👩‍👧と❤️、葛\U000e0100飾区",

@@ -71,6 +71,33 @@ def test_our_prompts_ask_a_server_for_json_instead(key: str) -> None:
     assert reading.failure is None
 
 
+@pytest.mark.parametrize("key", PROMPT_KEYS)
+@pytest.mark.parametrize("structured", [False, True])
+def test_a_judge_that_repeats_its_prompt_has_not_rated(key: str, structured: bool) -> None:
+    """As models do that were never taught to answer: however far they get."""
+    prompt = OWN.prompts[key]  # type: ignore[index]
+    candidates = [ANSWERS, ANSWERS] if prompt.is_pairwise else [ANSWERS]
+    rendered = render(prompt, QUESTIONS, candidates, REFERENCES, ("5", "8点"), structured)
+    text = rendered.messages[-1].content
+    for end in [*range(40, len(text), 41), *range(len(text) - 150, len(text) + 1)]:
+        for finish_reason in ("stop", "length"):
+            reading = read(prompt, rendered, text[:end], finish_reason)
+            assert reading.failure is not None, text[:end][-40:]
+    own = '{"verdict": "B"}' if prompt.is_pairwise else '{"rating": 8}'
+    reading = read(prompt, rendered, f"{text}\n{own}")
+    assert reading.failure is None
+
+
+def test_a_judge_may_repeat_what_is_asked_for() -> None:
+    prompt = OWN.prompt()
+    rendered = render(prompt, QUESTIONS, [ANSWERS])
+    reply = prompt.verdict.ask.replace("点数]]", "8]]")
+    assert reply.count("[[8]]") == 1
+    reading = read(prompt, rendered, reply)
+    assert isinstance(reading, Reading)
+    assert reading.rating == 8
+
+
 def test_no_rubric_leaves_no_heading() -> None:
     rendered = render(OWN.prompt(), QUESTIONS, [ANSWERS])
     assert "特に見る点" not in rendered.messages[-1].content
@@ -220,6 +247,15 @@ def test_the_published_files_load(name: str, count: int) -> None:
         reading = read(prompt, rendered, "… [[A]]" if prompt.is_pairwise else "… [[7]]")
         assert reading.failure is None
         assert isinstance(reading, PairReading) == prompt.is_pairwise
+
+
+def test_an_example_in_an_official_prompt_is_read_when_a_judge_repeats_it() -> None:
+    """FastChat's prompts show the form as "Rating: [[5]]", and its rule reads that."""
+    prompt = load_official_prompts(shared("jmt-bench", "judge_prompts.jsonl")).prompt()
+    rendered = render(prompt, QUESTIONS, [ANSWERS])
+    reading = read(prompt, rendered, rendered.messages[-1].content)
+    assert isinstance(reading, Reading)
+    assert reading.rating == 5
 
 
 def test_stabilitys_prompts_are_those_that_gpt4_was_sent() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 
@@ -40,6 +41,7 @@ RATINGS = {
     "[[5]]\nよい回答です。まとめると[[5]]です。": 5,
     "有用性は[[8]]、正確さは[[6]]。\n評価：[[7]]": 7,
     "10点ではなく [[3]] とする": 3,
+    "行列 [[0, 1]] の扱いは正しい。[[9]]": 9,
     "評価：8": 8,
     "評価：8点。": 8,
     "評価は8点です。": 8,
@@ -198,6 +200,17 @@ def test_fastchats_rule_within_a_scale() -> None:
     assert read_rating("arr[0]", variant="fastchat").failure == "off scale"
 
 
+@settings(max_examples=500, deadline=None)
+@given(st.text(alphabet="[]019.5a５-/ ", max_size=14))
+def test_fastchats_rule_as_its_program_states_it(reply: str) -> None:
+    match = re.search(r"\[\[(\d+\.?\d*)\]\]", reply) or re.search(r"\[(\d+\.?\d*)\]", reply)
+    try:
+        expected = None if match is None else float(ast.literal_eval(match[1]))
+    except SyntaxError:
+        expected = None
+    assert read_rating(reply, scale=None, variant="fastchat").rating == expected
+
+
 VERDICTS = {
     "判定：[[A]]": "A",
     "判定：［［Ｂ］］": "B",
@@ -289,11 +302,22 @@ def test_a_plain_verdict_is_read_after_any_words(rating: int, words: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "reply", ["[[" + "1" * 100_000, "[" * 100_000, "評価：" * 50_000, "{" * 50_000, "「" * 50_000]
+    "reply",
+    [
+        "[[" + "1" * 100_000,
+        "[" * 100_000,
+        "評価：" * 50_000,
+        "{" * 50_000,
+        "「" * 50_000,
+        "「[[5]]と[[6]]」" * 10_000,
+        '"[[5]]" ' * 10_000 + "[[6]] [[7]]",
+        "評価：8、評価：9、" * 10_000,
+        "“" * 50_000 + "```" * 10_000,
+    ],
 )
 def test_long_replies_take_linear_time(reply: str) -> None:
     assert read_rating(reply).rating is None
-    assert read_rating(reply, variant="fastchat").rating is None
+    assert read_rating(reply, scale=None, variant="fastchat").rating in (None, 5)
 
 
 def test_gpt4s_judgments_are_read_as_they_were_scored() -> None:

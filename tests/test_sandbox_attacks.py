@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import socket
@@ -73,7 +74,8 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     (directory / "writable").touch()
     (directory / "writable").chmod(0o666)
     for path in (directory, *directory.parents[:3]):
-        path.chmod(path.stat().st_mode | 0o055)
+        with contextlib.suppress(PermissionError):  # Not ours, as /tmp.
+            path.chmod(path.stat().st_mode | 0o055)
     abstract = f"harness-{os.getpid()}"
     os.environ["HARNESS_CANARY"] = "unseen"
     with (

@@ -244,5 +244,12 @@ def test_registers_add_up_however_the_sentences_are_joined(
 
 
 def test_long_texts_take_linear_time() -> None:
-    for text in ("「" * 100_000, "(" * 100_000, "ー" * 100_000, "あ…" * 50_000, "1." * 50_000):
+    for text in (
+        "「" * 100_000,
+        "(" * 100_000,
+        "ー" * 100_000,
+        "あ…" * 50_000,
+        "“" * 50_000,
+        "\\[" * 50_000,
+    ):
         assert len(style_measures(text)) == 6

@@ -24,7 +24,7 @@ GENRES = (
     "humanities",
 )
 # Probes measure obedience to an output format as a genre of its own.
-PROBE_GENRES = ("math", "reasoning", "extraction", "format")
+PROBE_GENRES = ("math", "reasoning", "coding", "extraction", "format")
 # Jaster groups its datasets by what they ask for; an item's category stands in its `genre`. Only
 # the first nine are part of the average: STS, CL and "other" (datasets that the protocol does not
 # name) are reported beside it, and so is "dev" (Nejumi's small second split).

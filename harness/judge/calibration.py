@@ -10,7 +10,13 @@ from statistics import fmean
 from typing import Literal
 
 from harness.judge.reading import Preference, ReadingFailure
-from harness.statistics.agreement import Agreement, Interval, label_agreement, rating_agreement
+from harness.statistics.agreement import (
+    Agreement,
+    Interval,
+    label_agreement,
+    percentiles,
+    rating_agreement,
+)
 from harness.statistics.components import Slope, VarianceSplit, variance_split, within_slope
 from harness.statistics.means import Estimate, cluster_mean
 
@@ -52,6 +58,7 @@ class Consistency:
     exact             share of pairs of ratings of one answer that are equal, with its interval
     variance, sd      of ratings of one answer, pooled over answers (Σ (k − 1) s² / Σ (k − 1))
     widest            largest difference between two ratings of one answer
+    sd_interval       of sd, over resampled questions; None where one question alone has repeats
     sd_of_mean        standard deviation, between judgings of the same answers, of their mean: how
                       far a score moves when nothing but the judging is repeated
     """
@@ -63,6 +70,7 @@ class Consistency:
     sd: float
     widest: float
     sd_of_mean: float
+    sd_interval: Interval | None = None
 
 
 @dataclass(frozen=True)
@@ -101,8 +109,11 @@ class Drift:
     missing: int
 
 
-def self_consistency(rated: Iterable[Rated], level: float = 0.95) -> Consistency | None:
-    """How much a judge agrees with itself; None where no answer has two readable ratings."""
+def self_consistency(
+    rated: Iterable[Rated], level: float = 0.95, draws: int = 2000, seed: int = 0
+) -> Consistency | None:
+    """How much a judge agrees with itself; None where no answer has two readable ratings. draws
+    and seed are of the bootstrap for `sd_interval`."""
     groups = {key: values for key, values in _by_answer(rated).items() if len(values) > 1}
     if not groups:
         return None
@@ -117,6 +128,7 @@ def self_consistency(rated: Iterable[Rated], level: float = 0.95) -> Consistency
         sd=math.sqrt(variance),
         widest=max(max(values) - min(values) for values in groups.values()),
         sd_of_mean=math.sqrt(variance / len(groups)),
+        sd_interval=_sd_interval(groups, level, draws, seed),
     )
 
 
@@ -264,6 +276,25 @@ def _by_answer(rated: Iterable[Rated]) -> dict[tuple[str, str], list[float]]:
         if one.rating is not None:
             groups[(one.question, one.answer)].append(one.rating)
     return dict(groups)
+
+
+def _sd_interval(
+    groups: Mapping[tuple[str, str], Sequence[float]], level: float, draws: int, seed: int
+) -> Interval | None:
+    import numpy as np
+
+    parts: dict[str, list[float]] = {}  # question → squares, degrees of freedom
+    for (question, _), values in groups.items():
+        part = parts.setdefault(question, [0.0, 0.0])
+        part[0] += _squares(values)
+        part[1] += len(values) - 1
+    if len(parts) < 2:
+        return None
+    table = np.array(list(parts.values()))
+    drawn = np.random.default_rng(seed).integers(0, len(table), (draws, len(table)))
+    squares, freedom = table[drawn].sum(axis=1).T
+    whole = table.sum(axis=0)
+    return percentiles(math.sqrt(whole[0] / whole[1]), np.sqrt(squares / freedom), level)
 
 
 def _pairs_alike(values: Sequence[float]) -> float:

@@ -140,7 +140,7 @@ def _consistency(card: JudgeCard) -> list[_Row]:
         ),
         (
             "sd on repeat",
-            f"{found.sd:.2f} points",
+            f"{found.sd:.2f} points{_limits(found.sd_interval)}",
             f"widest {found.widest:.3g}; the mean over these answers moves by "
             f"±{found.sd_of_mean:.2f} when only the judging is repeated",
         ),
@@ -250,9 +250,13 @@ def _bootstrap(one: Interval | None, sign: bool = False) -> str:
     if one is None:
         return "undefined: one rating throughout"
     form = "+.2f" if sign else ".2f"
-    if one.low is None or one.high is None:
-        return f"{one.value:{form}}"
-    return f"{one.value:{form}} [{one.low:{form}}, {one.high:{form}}]"
+    return f"{one.value:{form}}{_limits(one, form)}"
+
+
+def _limits(one: Interval | None, form: str = ".2f") -> str:
+    if one is None or one.low is None or one.high is None:
+        return ""
+    return f" [{one.low:{form}}, {one.high:{form}}]"
 
 
 def _share(value: float) -> str:

@@ -10,6 +10,9 @@ from harness.judge.own_words import CLOSING, OPENING
 from harness.judge.written import STRICT, WIDTH, is_verdict
 from harness.scoring.normalise import unify
 
+# Raised whenever a text can be shown otherwise: part of every prompt's hash.
+FRAMING_VERSION = 1
+
 # What chat templates and base models take for a change of role, in any width. The signs that make
 # them act are replaced by look-alikes that no tokenizer knows as special.
 _BAR = "[|｜]"
@@ -37,7 +40,7 @@ _LOOK_ALIKE = str.maketrans("<>[]#＜＞［］＃⟦⟧【】", "‹›〔〕♯
 _INVISIBLE = re.compile(
     "[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5"
     "\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff"
-    "\uffa0\ufff0-\uffff\U000e0000-\U000e0fff]"
+    "\uffa0\ufff0-\ufffc\ufffe\uffff\U000e0000-\U000e0fff]"
 )
 _PICTURE = re.compile("[\u00a9\u00ae\u203c-\u3299\ufe0f\U0001f000-\U0001faff]")
 _KANJI = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af]")

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 from harness.engines.types import Message
 from harness.errors import HarnessError
 from harness.items.schema import content_hash
-from harness.judge.framing import boundary_of, neutralise, shortened
+from harness.judge.framing import FRAMING_VERSION, boundary_of, neutralise, shortened
 from harness.judge.reading import (
     READER_VERSION,
     PairReading,
@@ -47,7 +47,8 @@ class VerdictRule:
     reader   variant of `reading.read_rating` or `read_pairwise`
     pattern  regular expression whose group 1 is the verdict as written; None: the reader's own
     scale    lowest and highest rating; None for no limits, and for preferences
-    ask      how the prompt asks for it, where the text is not part of the prompt itself
+    ask      how the prompt asks for it, where the text is not part of the prompt itself; its last
+             line is the form alone
     ask_json the same for a server that holds the reply to `schema`
     schema   JSON schema of a structured verdict; empty where the prompt has none
     """
@@ -94,8 +95,9 @@ class JudgePrompt:
 
     @cached_property
     def hash(self) -> str:
-        """SHA-256 (hex) of all that can change what is asked or read, the reader's version too."""
-        return content_hash({"reader_version": READER_VERSION, **asdict(self)})
+        """SHA-256 (hex) of all that can change what is asked or read: the versions of framing and
+        reading too."""
+        return content_hash({"versions": [FRAMING_VERSION, READER_VERSION], **asdict(self)})
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,8 @@ class PromptSet:
 
 @dataclass(frozen=True)
 class Rendered:
-    """What a judge is asked, and what it takes to tell its words from those it was shown."""
+    """What a judge is asked, and what it takes to tell its words from those it was shown: the
+    boundary of our own framing, the answers, and our own instructions."""
 
     messages: tuple[Message, ...]
     boundary: str | None
@@ -179,15 +182,19 @@ def render(
         }
         boundary = boundary_of(list(fields.values()))
         own_rubric = rubric[turns - 1] if len(rubric) >= turns else ""
-        shown = _fill(prompt.rubric, {"rubric": own_rubric.strip()}) if own_rubric.strip() else ""
+        heading = _fill(prompt.rubric, {"rubric": own_rubric.strip()}) if own_rubric.strip() else ""
         ask = prompt.verdict.ask_json if structured else prompt.verdict.ask
-        fields |= {"boundary": boundary, "rubric": shown, "verdict": ask}
+        fields |= {"boundary": boundary, "rubric": heading, "verdict": ask}
     system, user = (_fill(text, fields) for text in (prompt.system, prompt.user))
+    shown = [text[: prompt.limit] for candidate in answers for text in candidate[:turns]]
+    if boundary:  # the form alone may be repeated, with a verdict in it
+        words = fields["verdict"] if structured else fields["verdict"].rpartition("\n")[0]
+        shown.append(_fill(prompt.user, fields | {"verdict": words}))
     messages = (Message("system", system),) if system else ()
     return Rendered(
         (*messages, Message("user", user)),
         boundary,
-        tuple(text[: prompt.limit] for candidate in answers for text in candidate[:turns]),
+        tuple(shown),
         prompt.verdict.schema if structured else None,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -136,7 +137,8 @@ def read_pairwise(
 ) -> PairReading:
     """Which answer a judge's reply prefers: [[A]], [[B]], or [[C]] for a tie.
 
-    `fastchat` takes [[A]] wherever it stands, else [[B]], else [[C]]. `harness-1` reads as
+    `fastchat` and `first-match` take [[A]] wherever it stands, else [[B]], else [[C]], and no
+    pattern. `harness-1` reads as
     `read_rating` does, and [[アシスタントA]], [[引き分け]], [[A>B]], 判定：B and {"verdict": "A"}
     too; two different verdicts are a failure. Never raises.
     """
@@ -164,10 +166,12 @@ _FASTCHAT = (
 )
 # Around a verdict: quotation marks, markup, and what ends a sentence.
 _MARKS = r"[\s*_~`\"'“”「」『』()#:：=>。.!、,\-–—]"
-_QUOTATION = re.compile(r"「[^」\n]*」|『[^』\n]*』|“[^”\n]*”|\"[^\"\n]*\"|`[^`\n]*`")
+_QUOTATION = re.compile(r"「[^「」\n]*」|『[^『』\n]*』|“[^“”\n]*”|\"[^\"\n]*\"|`[^`\n]*`")
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.S)
 _CUT = re.compile(r"(?:\[\s?\[|⟦|〚)[^\[\]\n]{0,30}\]?\s*\Z")
 _PAIRS = json.JSONDecoder(object_pairs_hook=list, strict=False)  # line ends in strings pass
+
+_NEAR = 80  # characters in which a label or frame of a verdict is looked for
 
 _Span = tuple[int, int]
 
@@ -230,53 +234,67 @@ def _read(
 def _counted(own: str, looked_for: re.Pattern[str], kind: _Kind) -> tuple[list[_Found], bool]:
     """The verdicts that count, final ones before labelled ones before bare ones; and whether any
     was passed over as quoted."""
-    fences = [one.span() for one in _FENCE.finditer(own)]
+    fences, quotations = (
+        [one.span() for one in pattern.finditer(own)] for pattern in (_FENCE, _QUOTATION)
+    )
     ranked: dict[int, list[_Found]] = {}
     hidden = False
     for match in looked_for.finditer(own):
         written = kind.parse(match[1])
         if written is None:
             continue
-        start, end = match.span()
-        line = own.rfind("\n", 0, start) + 1
-        if _is_quoted(own, (start, end), own[line:start], fences, kind):
+        span = match.span()
+        if _is_quoted(own, span, _around(fences, span), _around(quotations, span), kind):
             hidden = True
             continue
         label = re.search(
             rf"({FINAL}\s?(?:の)?)?{kind.label}\s*(?:は|が)?(?:{_MARKS}|[\[\]⟦〚])*\Z",
-            own[line : match.start(1)],
+            own[max(_line_start(own, span[0]), match.start(1) - _NEAR) : match.start(1)],
             re.I,
         )
         rank = 0 if label is None else 2 if label[1] else 1
-        ranked.setdefault(rank, []).append(_Found(written, (start, end)))
+        if label is None and written.failure == "several ratings":
+            rank = -1  # [[0, 1]] in a sentence is code
+        ranked.setdefault(rank, []).append(_Found(written, span))
     return ranked[max(ranked)] if ranked else [], hidden
 
 
-def _is_quoted(own: str, span: _Span, before: str, fences: Sequence[_Span], kind: _Kind) -> bool:
-    """Whether a verdict, with `before` it on its line, is one that is only spoken of."""
+def _is_quoted(
+    own: str, span: _Span, fence: _Span | None, quotation: _Span | None, kind: _Kind
+) -> bool:
+    """Whether a verdict, in a code block or quotation if it is in one, is only spoken of."""
     start, end = span
-    after = own[end:].partition("\n")[0]
-    if before.lstrip().startswith(">"):
+    line = _line_start(own, start)
+    if own[line : line + _NEAR].lstrip().startswith(">"):
         return True
-    for first, last in fences:
-        if first < start < last:
-            around = re.sub(r"```\w*", "", own[first:start] + own[end:last])
-            return not _is_frame(around, kind)
-    line = f"{before}{own[start:end]}{after}"
-    left, right = len(before), len(before) + end - start
-    marked = [
-        one for one in _QUOTATION.finditer(line) if one.start() <= left and right <= one.end()
-    ]
-    if not marked or _is_frame(before + after, kind):
+    if fence is not None:
+        around = own[fence[0] : start] + own[end : fence[1]]
+        return not _is_frame(re.sub(r"```\w*", "", around), kind)
+    if quotation is None:
+        return False
+    line_end = own.find("\n", end)
+    after = own[end : line_end if line_end >= 0 else len(own)]
+    if _is_frame(own[line:start] + after, kind):
         return False
     # 私の評価は次のとおりです："評価：[[2]]"。 A colon introduces it and it ends the reply.
-    introduced = re.search(r"[:：]\s*\Z", line[: marked[0].start()]) is not None
-    alone = _is_frame(line[marked[0].start() : left] + own[end:], kind)
-    return not (introduced and alone)
+    introduced = own[line : quotation[0]].rstrip().endswith(":")
+    return not (introduced and _is_frame(own[quotation[0] : start] + own[end:], kind))
+
+
+def _line_start(text: str, at: int) -> int:
+    return text.rfind("\n", 0, at) + 1
+
+
+def _around(spans: Sequence[_Span], span: _Span) -> _Span | None:
+    """The one of some spans, in order and apart, that another lies in."""
+    place = bisect_right(spans, span[0], key=lambda one: one[0]) - 1
+    return spans[place] if place >= 0 and span[1] <= spans[place][1] else None
 
 
 def _is_frame(text: str, kind: _Kind) -> bool:
     """Whether a text around a verdict is but its label, quotation marks and markup."""
+    if len(text) > 2 * _NEAR:
+        return False
     frame = rf"(?:{_MARKS}|{kind.label}|{FINAL}|です|は)*"
     return re.fullmatch(frame, text, re.I) is not None
 

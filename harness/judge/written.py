@@ -102,8 +102,10 @@ def written_preference(text: str) -> Written | None:
 
 
 def is_verdict(text: str) -> bool:
-    """Whether a text, were it in double brackets, would be read as a verdict of any kind."""
-    return (written_rating(text, None) or written_preference(text)) is not None
+    """Whether a text, were it in double brackets, would be read as a verdict of any kind. A list
+    ([[0, 1]]) would not: it is a failure where a verdict was meant, and code elsewhere."""
+    found = written_rating(text, None) or written_preference(text)
+    return found is not None and found.failure != "several ratings"
 
 
 def _tidy(text: str) -> str:

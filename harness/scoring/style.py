@@ -122,10 +122,11 @@ def without_code(text: str) -> str:
 
 _MARKS = str.maketrans("！？：（）．｜＃＞", "!?:().|#>")
 _CODE = re.compile(
-    r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]+`|\$\$.*?\$\$|\\\[.*?\\\]|https?://[!-~]+", re.S
+    r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]+`|\$\$.*?\$\$|\\\[(?:(?!\\\[).)*?\\\]|https?://[!-~]+",
+    re.S,
 )
 # Others' words and asides, innermost pairs; what is left open stays. And marks of emphasis.
-_APART = re.compile(r"「[^「」]*」|『[^『』]*』|\([^()\n]*\)|“[^”\n]*”|\"[^\"\n]*\"|[*_]{2,}")
+_APART = re.compile(r"「[^「」]*」|『[^『』]*』|\([^()\n]*\)|“[^“”\n]*”|\"[^\"\n]*\"|[*_]{2,}")
 _SKIPPED = re.compile(r"\s*(?:#{1,6}\s|>|\||【[^】]*】\s*$)")
 _ITEM = re.compile(r"\s*(?:[-*+・●○■□◆◇▪‣→]\s*|\(?\d{1,3}[.)、:]\s*|[①-⑳㈠-㈩]\s*)")
 _STOP = re.compile(r"[。!?]+|\.(?=\s|$)|(?<=[ぁ-ん])…+(?=\s|$)")

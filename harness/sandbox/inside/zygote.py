@@ -39,8 +39,8 @@ def main() -> None:
         hello = json.loads(lines.readline())
         scratch.private = hello["private"]
         confine(bytes.fromhex(hello["filter"]))
-        if not scratch.clean():
-            raise OSError(f"the directory {scratch.HERE} cannot be emptied")
+        if not (scratch.clean() and os.access(scratch.HERE, os.W_OK)):
+            raise OSError(f"the directory {scratch.HERE} cannot be emptied or written to")
         child.preload()
     except Exception as error:
         say({"ready": False, "why": repr(error)})
