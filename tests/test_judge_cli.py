@@ -93,6 +93,15 @@ def test_agreement_with_another_judge_and_with_humans(
     assert set(card["agreement"]) == {"humans", "judge-1"}
     assert card["agreement"]["humans"]["exact"]["value"] == 1.0
     assert card["agreement"]["judge-1"]["weighted_kappa"]["value"] == pytest.approx(1.0)
+    # Humans rate half of the items two points lower than the judge: so they would the others.
+    items = sorted({row["item"] for row in rows})[::2]
+    lower = [row | {"rating": row["rating"] - 2} for row in rows if row["item"] in items]
+    humans.write_text("\n".join(map(json.dumps, lower)), encoding="utf-8")
+    card = calibrated(server, evaluated, "--no-pairs", "--humans", str(humans))
+    (corrected,) = card["corrected"].values()
+    assert set(card["corrected"]) == {name}
+    assert corrected["low"] < corrected["judge_mean"] - 2 < corrected["high"]
+    assert corrected["high"] < corrected["judge_mean"]
     humans.write_text(json.dumps(rows[0] | {"item": "none"}), encoding="utf-8")
     ids = [row["evaluation"] for row in board(evaluated)]
     arguments = ["judge", "calibrate", ids[0], *judged_by(server), "--store", str(evaluated)]

@@ -24,6 +24,7 @@ from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.protocols.mt_bench import MtBench
+    from harness.statistics.prediction_powered import CorrectedMean
     from harness.store.queries import EvaluationRow
 
 
@@ -108,8 +109,14 @@ def calibrate(
     another judge, noise by source. Judgments that the store has are not asked again.
     """
     import json
+    from dataclasses import asdict
 
-    from harness.judge.calibrate_stored import card_of, human_ratings, ratings_by
+    from harness.judge.calibrate_stored import (
+        card_of,
+        corrected_means,
+        human_ratings,
+        ratings_by,
+    )
     from harness.store.database import store_path
     from harness.store.queries import find_evaluation, refresh
 
@@ -127,10 +134,32 @@ def calibrate(
     for judge in against:
         references[judge] = ratings_by(path, rows, judge)
     made = card_of(path, rows, name, prompt_set, references, pairs=pairs)
-    text = made.markdown()
-    click.echo(json.dumps(made.to_dict(), ensure_ascii=False, indent=2) if as_json else text)
+    means = corrected_means(path, rows, name, prompt_set, references.get("humans", {}))
+    text = made.markdown() + _corrected(means)
+    if as_json:
+        plain = made.to_dict() | {"corrected": {key: asdict(one) for key, one in means.items()}}
+        click.echo(json.dumps(plain, ensure_ascii=False, indent=2))
+    else:
+        click.echo(text)
     if card is not None:
         card.write_text(text, encoding="utf-8")
+
+
+def _corrected(means: Mapping[str, CorrectedMean]) -> str:
+    """The means of checkpoints as humans would give them, as a table; empty without any."""
+    if not means:
+        return ""
+    lines = [
+        "",
+        "| checkpoint | judge's mean | humans' own items | corrected | 95 % |",
+        "|---|--:|--:|--:|--:|",
+        *(
+            f"| {name} | {one.judge_mean:.2f} | {one.human_mean:.2f} | {one.mean:.2f} | "
+            f"{one.low:.2f}–{one.high:.2f} |"
+            for name, one in means.items()
+        ),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _protocol(store: Path, rows: Sequence[EvaluationRow]) -> MtBench:

@@ -12,6 +12,7 @@ from harness.judge.calibration import Rated, SwappedPair
 from harness.judge.card import JudgeCard, calibrate
 from harness.judge.reading import Preference
 from harness.scoring.normalise import trim
+from harness.statistics.prediction_powered import CorrectedMean, corrected_mean
 from harness.store.judgments import comparisons, judgments
 from harness.store.queries import EvaluationRow, answers
 
@@ -90,6 +91,37 @@ def human_ratings(store: Path, rows: Sequence[EvaluationRow], file: Path) -> dic
         found.setdefault(place, []).append(float(rating))
     raise_faults(faults)
     return {place: fmean(values) for place, values in found.items()}
+
+
+def corrected_means(
+    store: Path,
+    rows: Sequence[EvaluationRow],
+    judge: str,
+    prompt_set: str,
+    humans: Mapping[Place, float],
+) -> dict[str, CorrectedMean]:
+    """Each checkpoint's mean as humans would rate it, from the judge's ratings of all answers and
+    the humans' of some, by item; checkpoints of which humans rated fewer than two items, or all
+    but one, are left out."""
+    made: dict[str, CorrectedMean] = {}
+    for row in rows:
+        turns: dict[str, dict[Place, list[float]]] = {}
+        for one in judgments(store, [row.id]):
+            if (one.judge, one.prompt_set) == (judge, prompt_set) and one.value is not None:
+                place = (_question(one.item, one.turn), one.answer)
+                turns.setdefault(one.item, {}).setdefault(place, []).append(one.value)
+        human: list[float] = []
+        judged: list[float] = []
+        alone: list[float] = []
+        for places in turns.values():
+            rated = [place for place in places if place in humans]
+            values = [fmean(places[place]) for place in rated or places]
+            if rated:
+                human.append(fmean(humans[place] for place in rated))
+            (judged if rated else alone).append(fmean(values))
+        if min(len(human), len(alone)) > 1:
+            made[row.checkpoint] = corrected_mean(human, judged, alone)
+    return made
 
 
 def _question(item: str, turn: int) -> str:
