@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.judge_options import (
-    JudgeSettings,
-    judge_options,
-    judge_settings,
-    open_budget,
-    open_judge,
-    open_judging,
-    print_judged,
-    watched,
-)
+from harness.cli.judge_options import judge_options, judge_settings
+from harness.cli.judges import Judges
 from harness.cli.options import sandbox_option, store_option
 from harness.errors import HarnessError
 
@@ -29,9 +20,7 @@ if TYPE_CHECKING:
     from harness.engines.types import Engine
     from harness.evaluate import Result
     from harness.judge.judging import Judging
-    from harness.judge.types import Judge
     from harness.protocols.catalogue import Suite
-    from harness.protocols.types import Protocol
 
 
 @click.command("eval")
@@ -132,7 +121,7 @@ def command(
     with console.status("Reading checkpoints"):
         found = [one for target in targets for one in discover(target, allow_pickle=allow_pickle)]
     failed = 0
-    judges = _Judges(console, settings, path)
+    judges = Judges(console, settings, path)
     judges.check([suite.protocol for suite in opened])
     try:
         for number, checkpoint in enumerate(found, 1):
@@ -165,74 +154,6 @@ def _official(store: Path, suite: str) -> dict[str, tuple[Path, str]]:
     return {part: record for part, record in found.items() if record is not None}
 
 
-class _Judges:
-    """The judge of one command, opened when a suite first needs it, and its faults."""
-
-    def __init__(self, console: Console, settings: JudgeSettings, store: Path) -> None:
-        self.console = console
-        self.settings = settings
-        self.store = store
-        self.budget = open_budget(settings)
-        self.judge: Judge | None = None
-        self.faults: list[str] = []
-        self.asked: dict[str, Judging] = {}  # one of each set of prompts that was put to use
-
-    def check(self, protocols: Sequence[Protocol]) -> None:
-        """Raises HarnessError where the judge or its prompts are missing, before anything else is
-        asked."""
-        for protocol in protocols:
-            judging = self.open(protocol)
-            if judging is not None:
-                judging.close()
-
-    def open(self, protocol: Protocol) -> Judging | None:
-        """A judging for a protocol that has one, None for any other or without a judge."""
-        from harness.protocols.mt_bench import MtBench
-
-        if self.settings.judge is None or not isinstance(protocol, MtBench):
-            return None
-        if self.judge is None:
-            self.judge = open_judge(self.settings)
-        return open_judging(self.settings, self.judge, self.budget, protocol, self.store)
-
-    def finish(self, judging: Judging, *, cancel: bool) -> None:
-        """Waits for the judgments (with `cancel` for those in flight alone) and reports them."""
-        with watched(self.console, judging):
-            progress = judging.close(cancel=cancel)
-        print_judged(self.console, progress, judging.judge.name)
-        if progress.asked:
-            self.asked.setdefault(judging.prompts.hash, judging)
-        if progress.fault is not None:
-            self.faults.append(progress.fault)
-
-    def run_canaries(self) -> None:
-        """Has frozen answers rated by every judge and set of prompts that was asked anything."""
-        from harness.judge.canary import run_canary, told
-
-        for used in self.asked.values():
-            if self.faults:
-                return
-            run = run_canary(
-                self.store,
-                used.judge,
-                used.prompts,
-                structured=used.structured,
-                sampling=used.sampling,
-                budget=self.budget,
-            )
-            self.console.print(f"  {told(run)}", markup=False, highlight=False)
-            if run.progress.fault is not None:
-                self.faults.append(run.progress.fault)
-
-    def raise_fault(self) -> None:
-        if self.faults:
-            raise HarnessError(self.faults[0])
-
-    def close(self) -> None:
-        if self.judge is not None:
-            self.judge.close()
-
-
 def _measure(
     console: Console,
     checkpoint: Checkpoint,
@@ -241,7 +162,7 @@ def _measure(
     samples: int | None,
     engine_name: EngineName,
     seed: int,
-    judges: _Judges,
+    judges: Judges,
 ) -> int:
     """Runs every suite on one checkpoint through one engine; returns how many requests failed."""
     from harness.engines.prompt import load_renderer, render_served
