@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from harness.items.schema import FormatRule, Item
 from harness.judge.judging import Judging
 from harness.judge.local import LocalJudge
 from harness.judge.prompts import load_prompts
-from harness.judge.types import JudgeProgress
+from harness.judge.types import SAMPLING, JudgeProgress
 from harness.store import database
 from harness.store.judgments import known_judgments
 
@@ -90,3 +91,34 @@ def test_an_engine_that_fails_leaves_the_rest_to_the_next_run(store: Path) -> No
     assert result.asked + result.left == COUNT
     rest = run(store, Scripted())
     assert (rest.reused, rest.asked) == (5, COUNT - 5)
+
+
+@pytest.mark.slow
+def test_a_real_checkpoint_judges_from_several_threads(store: Path, tmp_path: Path) -> None:
+    """Through the command line's own way of opening it, tokenizer and engine loaded at once."""
+    pytest.importorskip("transformers")
+    from harness.cli.judge_options import judge_settings, open_judge
+    from tests.conftest import make_checkpoint
+
+    path = make_checkpoint(tmp_path / "tiny", context=8192)
+    options = {
+        "judge": str(path),
+        "judge_prompts": None,
+        "judge_repeats": 1,
+        "judge_budget": None,
+        "judge_price": None,
+        "judge_rate": None,
+        "judge_concurrency": 8,
+        "judge_tokens": 8,
+        "judge_timeout": 60.0,
+        "rejudge_failed": False,
+    }
+    one = open_judge(judge_settings(options))
+    judging = Judging(store, one, load_prompts(), sampling=replace(SAMPLING, max_tokens=8))
+    for number in range(COUNT):
+        judging.offer("e", f"answer {number}", ITEM, (f"{number}番の回答",), False)
+    result = judging.close()
+    one.close()
+    assert result.fault is None
+    # A random model rates nothing, but every call was answered.
+    assert (result.asked, result.failures.get("request", 0)) == (COUNT, 0)

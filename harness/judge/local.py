@@ -53,10 +53,11 @@ class LocalJudge:
     def ask(self, request: Request, schema: Mapping[str, Any] | None = None) -> Generation:
         """The reply, whose key is the request's. Raises JudgeDownError where the engine fails."""
         messages = tuple(one for one in request.prompt if not isinstance(one, str))
-        made = self._render(messages)
-        sampling = replace(request.sampling, stop=(*request.sampling.stop, *made.stop))
         future: Future[Generation] = Future()
+        # One at a time: rendering and the engine both import libraries that bear no race.
         with self._changed:
+            made = self._render(messages)
+            sampling = replace(request.sampling, stop=(*request.sampling.stop, *made.stop))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._serve, daemon=True, name="judge")
                 self._thread.start()
@@ -67,7 +68,8 @@ class LocalJudge:
 
     def _serve(self) -> None:
         try:
-            self._engine = self._open_engine()
+            with self._changed:
+                self._engine = self._open_engine()
             while True:
                 with self._changed:
                     while not self._queue and not self._closed:
