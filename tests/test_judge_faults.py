@@ -206,6 +206,20 @@ def test_equal_content_is_asked_once_and_every_answer_has_its_judgment(
     assert Counter(row[0] for row in rows(store)) == {f"answer {n}": 2 for n in range(10)}
 
 
+def test_equal_content_that_cannot_be_read_is_asked_again_once(
+    store: Path, server: JudgeServer
+) -> None:
+    server.reply = lambda body: "評価できません。"
+    for again in (False, True):
+        one = judge(server, concurrency=1)
+        judging = Judging(store, one, load_prompts(), rejudge_failed=again)
+        for number in range(5):
+            judging.offer("evaluation", f"answer {number}", ITEM, ("同じ回答",), False)
+        assert judging.close().asked == 1
+        one.close()
+    assert list(server.paid.values()) == [2]
+
+
 def test_the_budget_is_never_passed_and_what_is_left_is_asked_later(
     store: Path, server: JudgeServer
 ) -> None:

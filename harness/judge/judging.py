@@ -76,6 +76,7 @@ class Judging:
         self.report = report
         # What is known: attempts so far and whether the last one gave a rating, by key.
         self._known = known_judgments(store, judge.name)
+        self._fresh: set[str] = set()  # asked in this run
         self._links: dict[str, list[Wanted]] = {}  # of calls in flight
         self._rows: list[dict[str, list[write.Row]]] = []
         self._lock = threading.Lock()
@@ -208,7 +209,7 @@ class Judging:
         known = self._known.get(key)
         if known is None or known.failure == REQUEST_FAILURE:
             return False
-        return known.failure is None or not self.rejudge_failed
+        return known.failure is None or not self.rejudge_failed or key in self._fresh
 
     def _ask_in_words(self, wanted: Wanted, prompt: JudgePrompt, structured_key: str) -> None:
         call = self._call(wanted, prompt, False)
@@ -276,6 +277,7 @@ class Judging:
         with self._lock:
             links = self._links.pop(key)
             self._known[key] = KnownJudgment(attempt, failure)
+            self._fresh.add(key)
             self._rows.append({"judgments": [row], **self._links_of(links, key)})
             self._counts["asked"] += 1
             self._counts["prompt_tokens"] += reply.prompt_tokens
