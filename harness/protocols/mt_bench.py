@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 from harness.engines.types import Message, Sampling
 from harness.errors import HarnessError
+from harness.items.fastchat import REFERENCE_GENRES
 from harness.items.schema import Item, content_hash
 from harness.protocols.types import Answer, Ask, Reading, drawn
 from harness.scoring import SCORING_VERSION, Score
@@ -34,8 +35,6 @@ MtBenchName = Literal[
     "harness-1",
 ]
 
-# The genres whose answers FastChat has judged against a reference.
-REFERENCE_GENRES = ("math", "reasoning", "coding")
 _LM_SYS = {
     "writing": 0.7,
     "roleplay": 0.7,
