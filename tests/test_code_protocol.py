@@ -87,6 +87,37 @@ def test_scores(
     assert scores(text, finish) == (expected, failure)
 
 
+WHY = "受け取った整数に2を掛けて、その結果を返します。\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "expected", "failure"),
+    [
+        (WHY + fenced(RIGHT), "stop", (1, 1, 1, 1), None),
+        (fenced(RIGHT), "stop", (0, 0, 1, 1), "format"),
+        (RIGHT, "stop", (0, 0, 1, 1), "format"),
+        ("考え方\n" + fenced(RIGHT), "stop", (0, 0, 1, 1), "format"),
+        (WHY + fenced(RIGHT) + "\n以上です。", "stop", (0, 0, 1, 1), "format"),
+        (fenced(RIGHT) + "\n" + WHY, "stop", (0, 0, 1, 1), "format"),
+        (WHY + fenced(WRONG), "stop", (0, 1, 0, 0.25), "knowledge"),
+        (fenced(WRONG), "stop", (0, 0, 0, 0.25), "knowledge"),
+        (WHY, "stop", (0, 0, 0, 0), "format"),
+        (WHY, "length", (0, 0, 0, 0), "truncated"),
+        (WHY + "```python\ndef double(n):\n    return n *", "length", (0, 0, 0, 0), "truncated"),
+        (" ", "stop", (0, 0, 0, 0), "empty"),
+    ],
+)
+def test_scores_of_an_explanation_and_a_function(
+    text: str, finish: str, expected: tuple[float, ...], failure: str | None
+) -> None:
+    assert ITEM.code is not None
+    item = replace(ITEM, code=replace(ITEM.code, kind="explain"))
+    (ask,) = PROTOCOL.requests([item], 1, 0)
+    found = PROTOCOL.scores(ask, Answer(text, finish))
+    assert tuple(one.value for one in found) == expected
+    assert found[0].failure == failure
+
+
 def test_one_program_is_run_once() -> None:
     seen: list[str] = []
 
