@@ -76,8 +76,8 @@ def well_formed(text: str, task: CodeTask) -> str | None:
     block of Python and nothing around it, or bare code that parses and, where a function was
     asked for, defines it.
 
-    Of the kind explain: `LEAST_EXPLAINED` Japanese letters or more that are no thoughts, and then
-    that block, which ends the answer."""
+    Of the kind explain: `LEAST_EXPLAINED` Japanese letters or more, no thoughts, and then that
+    block, which ends the answer."""
     text = text.replace("\r\n", "\n").strip()
     if len(text) > LONGEST:
         return None
