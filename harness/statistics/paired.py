@@ -15,7 +15,6 @@ from harness.statistics.clusters import (
     Labels,
     finite,
     partition,
-    residual_sums,
     satterthwaite_df,
 )
 
@@ -123,13 +122,7 @@ def paired_difference(data: PairedData, level: float = 0.95) -> PairedDifference
     if sizes.size < 2:
         raise ValueError("one cluster says nothing about the spread between clusters")
     change = float(difference.mean())
-    sums = residual_sums(difference, data.cluster, sizes)
-    spread = float((np.square(sums) / (1 - sizes / n)).sum())
-    means = np.bincount(data.cluster, weights=difference) / sizes
-    moved = means[np.abs(means) > 1e-12 * data.scale]
-    step = float(np.square(moved).mean()) if moved.size else data.scale**2
-    size = n / sizes.size
-    variance = max(spread / n**2, (spread + 2 * size**2 * step) / (n + 2 * size) ** 2)
+    variance = float(change_variances(difference[:, None], data.cluster, data.scale)[0])
     se, df = math.sqrt(variance), satterthwaite_df(sizes)
     t = change / se
     reach = float(stats.t.ppf(0.5 + level / 2, df)) * se
@@ -148,3 +141,32 @@ def paired_difference(data: PairedData, level: float = 0.95) -> PairedDifference
         variance=n * variance,
         discordant=float((difference != 0).mean()) if data.is_binary else None,
     )
+
+
+def change_variances(changes: Floats, cluster: Labels, scale: float) -> Floats:
+    """The variance of each mean change, as `paired_difference` describes it.
+
+    changes  shape (n, J): J changes of each of n items;  cluster: shape (n,), numbers from 0
+    Answers shape (J,).
+    """
+    n = changes.shape[0]
+    sizes = np.bincount(cluster).astype(np.float64)
+    sums = changes
+    if sizes.size < n:
+        order = np.argsort(cluster, kind="stable")
+        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.intp)
+        sums = np.add.reduceat(changes[order], starts, axis=0)
+    else:
+        sizes = np.ones(n)
+    residual = sums - sizes[:, None] * changes.mean(axis=0)
+    # Residuals of equal changes are rounding errors, not spread.
+    residual[np.abs(residual) < 1e-12 * scale * sizes[:, None]] = 0.0
+    spread = (np.square(residual) / (1 - sizes / n)[:, None]).sum(axis=0)
+    means = sums / sizes[:, None]
+    moved = np.abs(means) > 1e-12 * scale
+    count = moved.sum(axis=0)
+    squares = np.where(moved, np.square(means), 0.0).sum(axis=0)
+    step = np.where(count > 0, squares / np.maximum(count, 1), scale**2)
+    size = n / sizes.size
+    answer: Floats = np.maximum(spread / n**2, (spread + 2 * size**2 * step) / (n + 2 * size) ** 2)
+    return answer

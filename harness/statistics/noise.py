@@ -1,0 +1,224 @@
+"""Checkpoint noise: how much a score moves between checkpoints although nothing really changed.
+
+A score at checkpoint t is trend + η_t + sampling error. η_t, of variance τ², comes from the weights
+as they happen to be at that step and is the same for any number of items. It is estimated from the
+run itself: what remains of each series when its trend is taken out, less the sampling variance,
+pooled over series.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize, special, stats
+
+from harness.statistics.clusters import Floats, finite
+
+# Bound of one residual in robust standard deviations; with it a share of 16 % of second
+# differences may be arbitrarily large, about what two real events make in fifty checkpoints.
+_BOUND = 2.5
+# Least share of the squared standard error that is noise where checkpoints share items: no two of
+# them agree on more than nine tenths of what makes one item harder than another.
+_UNSHARED = 0.1
+_CONSISTENT = float(stats.chi2.cdf(_BOUND**2, 3) + _BOUND**2 * stats.chi2.sf(_BOUND**2, 1))
+
+
+@dataclass(frozen=True)
+class DetrendedNoise:
+    """Variance of a series about its own trend, per checkpoint, on `df` degrees of freedom."""
+
+    variance: float
+    df: float
+
+
+@dataclass(frozen=True)
+class CheckpointNoise:
+    """Noise of one series, in squared units of its score.
+
+    total     variance per checkpoint about the trend, after pooling: sampling and τ² together
+    tau2      the part that more items cannot reduce
+    df        degrees of freedom of `total`, own and pooled
+    raw       variance seen in this series alone
+    sampling  variance of the mean over items at one checkpoint
+    """
+
+    total: float
+    tau2: float
+    df: float
+    raw: float
+    sampling: float
+
+
+def detrended_noise(values: Sequence[float] | Floats) -> DetrendedNoise | None:
+    """Noise of one series of scores at successive checkpoints; None for fewer than three.
+
+    Second differences y_{t-1} − 2y_t + y_{t+1} forget any straight trend and have variance 6σ² for
+    independent noise (as in Rice 1984; Gasser, Sroka and Jennen-Steinmetz 1986). Their scale is a
+    bounded M-scale (Huber and Ronchetti 2009, chapter 5): a fall or a spike or two do not pass for
+    noise, but a score that flaps throughout does. Degrees of freedom are (tr A)²/tr A² of the sum
+    of squares, whose neighbours correlate by −2/3 and 1/6.
+
+    Raises ValueError: values not finite.
+    """
+    rows = finite(values)
+    count = rows.size - 2
+    if count < 1:
+        return None
+    squares = np.square(rows[:-2] - 2 * rows[1:-1] + rows[2:]) / 6
+    overlap = count + 2 * (max(count - 1, 0) * (2 / 3) ** 2 + max(count - 2, 0) / 36)
+    return DetrendedNoise(_m_scale(squares), count**2 / overlap)
+
+
+def pooled_noise(
+    series: Sequence[DetrendedNoise | None], sampling: Sequence[float] | Floats, paired: bool = True
+) -> list[CheckpointNoise]:
+    """Each series' noise, shrunk towards what the series of a run have in common.
+
+    series    `detrended_noise` of scores in one unit; pass those of several runs to pool over runs
+    sampling  variance of each score over items, as it enters the difference of two checkpoints:
+              half the paired variance where items are known, else the squared standard error,
+              which is too large where checkpoints share their items
+    paired    whether `sampling` is exact, so that a smaller total is luck; where it is False a run
+              whose series move less than their errors claim is believed, down to a tenth of them
+
+    One τ² for all is the value at which the median of raw/(sampling + τ²) is that of chi-square
+    over its degrees of freedom (the estimating equation of Paule and Mandel 1982, by a median).
+    What then still differs between series is shrunk by an inverse chi-square prior fitted to the
+    logarithms of those ratios (Smyth 2004), without extremes, which keep what they show (Phipson
+    et al. 2016): a metric that flaps is not taken for a quiet one because the others are quiet.
+
+    Series without an estimate, being short, get the pool's. Without any, τ² is 0: nothing is known.
+    """
+    floor = np.asarray(sampling, dtype=np.float64)
+    if len(series) != floor.size or not (np.isfinite(floor).all() and (floor >= 0).all()):
+        raise ValueError("expected one sampling variance, 0 or more, for each series")
+    known = np.array([noise is not None for noise in series], dtype=bool)
+    if not known.any():
+        return [CheckpointNoise(v, 0.0, math.inf, v, v) for v in floor.tolist()]
+    raw = np.array([noise.variance if noise else math.nan for noise in series])
+    df = np.array([noise.df if noise else 0.0 for noise in series])
+    common = _common_tau2(raw[known], df[known], floor[known])
+    level = floor + common
+    # A score that never moves at all gives no logarithm: it has no noise to speak of.
+    level = np.where(level > 0, level, np.finfo(float).tiny)
+    ratio = raw / level
+    prior, prior_df = _fit_prior(ratio[known], df[known], paired)
+    answer = []
+    for number, own in enumerate(known.tolist()):
+        shrunk, total_df = prior, prior_df
+        if own:
+            shrunk, total_df = _shrunk(float(ratio[number]), float(df[number]), prior, prior_df)
+        total = max(shrunk * level[number], floor[number] * (1.0 if paired else _UNSHARED))
+        answer.append(
+            CheckpointNoise(
+                total=float(total),
+                tau2=float(max(0.0, total - floor[number])),
+                df=total_df,
+                raw=float(raw[number]) if own else float(total),
+                sampling=float(floor[number]),
+            )
+        )
+    return answer
+
+
+def noise_growth(series: Sequence[Floats], scales: Sequence[int]) -> dict[int, float]:
+    """How much faster than 1/w the noise of means over w checkpoints fails to shrink, pooled.
+
+    series  scores divided by their noise per checkpoint, each shape (checkpoints,)
+    scales  window lengths w, ascending, starting at 1
+
+    Neighbouring checkpoints share luck, so their mean is noisier than independent noise would be.
+    The third difference of four adjoining means of w has variance 20σ²/w for independent noise
+    (one order above the Hadamard variance of clock noise, Riley 2008, NIST SP 1065), whatever the
+    quadratic trend. The median of its square over series and time, relative to that, is the
+    factor: at least 1, never falling with w. A scale too long to be seen grows as the last did.
+    """
+    factor: dict[int, float] = {}
+    last, growth = 1.0, 1.0
+    for scale in scales:
+        squares = [np.square(_third_difference(rows, scale)) * scale / 20 for rows in series]
+        seen = np.concatenate(squares) if squares else np.empty(0)
+        if seen.size and max(part.size for part in squares) >= scale:
+            found = max(last, float(np.median(seen)) / float(stats.chi2.median(1)))
+            growth, last = found / last, found
+        elif scale > 1:
+            last *= growth
+        factor[scale] = last
+    return factor
+
+
+def _third_difference(rows: Floats, scale: int) -> Floats:
+    sums = np.concatenate([[0.0], np.cumsum(rows)])
+    means = (sums[scale:] - sums[:-scale]) / scale
+    if means.size <= 3 * scale:
+        return np.empty(0)
+    return (
+        means[3 * scale :]
+        - 3 * means[2 * scale : -scale]
+        + 3 * means[scale : -2 * scale]
+        - means[: -3 * scale]
+    )
+
+
+def _m_scale(squares: Floats) -> float:
+    """σ² solving mean(min(x², b²σ²)) = κσ², from above."""
+    variance = float(squares.mean())
+    for _ in range(200):
+        smaller = float(np.minimum(squares, _BOUND**2 * variance).mean()) / _CONSISTENT
+        if smaller >= variance * (1 - 1e-9):
+            break
+        variance = smaller
+    return variance
+
+
+def _common_tau2(raw: Floats, df: Floats, floor: Floats) -> float:
+    expected = stats.chi2.median(df) / df
+
+    def excess(tau2: float) -> float:
+        level = floor + tau2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(raw > 0, raw / level, 0.0)
+        return float(np.median(ratio / expected)) - 1
+
+    top = float((raw / expected).max())
+    if top <= 0 or excess(0.0) <= 0:
+        return 0.0
+    return float(optimize.brentq(excess, 0.0, top, xtol=1e-12 * top))
+
+
+def _fit_prior(ratio: Floats, df: Floats, paired: bool) -> tuple[float, float]:
+    """(s₀², d₀) of ratio ~ s₀² F(df, d₀) by the moments of logarithms, extremes pulled in."""
+    if ratio.size < 3:
+        # Nothing to tell how series differ: none is corrected by the others.
+        return (1.0 if paired else float(np.median(ratio))), 0.0
+    logs = np.log(np.maximum(ratio, 1e-3)) - special.digamma(df / 2) + np.log(df / 2)
+    middle = float(np.median(logs))
+    spread = 1.4826 * float(np.median(np.abs(logs - middle)))
+    logs = np.clip(logs, middle - 2.5 * spread, middle + 2.5 * spread)
+    between = float(logs.var(ddof=1) - special.polygamma(1, df / 2).mean())
+    if between <= 0:
+        return math.exp(float(logs.mean())), math.inf
+    half = _inverse_trigamma(between)
+    return math.exp(float(logs.mean()) + special.digamma(half) - math.log(half)), 2 * half
+
+
+def _shrunk(ratio: float, df: float, prior: float, prior_df: float) -> tuple[float, float]:
+    if prior_df == 0:
+        return ratio, df
+    limit = prior * (
+        stats.f.isf(0.05, df, prior_df)
+        if math.isfinite(prior_df)
+        else stats.chi2.isf(0.05, df) / df
+    )
+    if ratio > limit:
+        return ratio, df
+    if math.isinf(prior_df):
+        return prior, math.inf
+    return (prior_df * prior + df * ratio) / (prior_df + df), prior_df + df
+
+
+def _inverse_trigamma(value: float) -> float:
+    return float(optimize.brentq(lambda x: special.polygamma(1, x) - value, 1e-6, 1e8))
