@@ -13,6 +13,7 @@ from harness.errors import HarnessError
 # name -> (module that holds it, what the overview says)
 COMMANDS = {
     "eval": ("harness.cli.eval", "Measure checkpoints: every item, every answer, every score."),
+    "compare": ("harness.cli.compare", "Say what a checkpoint broke, with an exit status."),
     "leaderboard": ("harness.cli.leaderboard", "Rank what was measured, with intervals."),
     "show": ("harness.cli.show", "Read one evaluation: items, answers, failures."),
     "format": ("harness.cli.format", "What is lost to output format, what to knowledge."),

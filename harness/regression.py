@@ -1,0 +1,311 @@
+"""Verdicts from stored scores: which metric of which genre changed, how surely, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from harness.measure_pairs import Measured, measure_pairs
+from harness.pairing import Pair, Pairs, find_pairs
+from harness.policy import Policy, Settings
+from harness.statistics.clusters import Floats
+from harness.statistics.decide import Decision, Verdict, decide_paired
+from harness.statistics.multiplicity import benjamini_hochberg, holm
+from harness.store.paired import PairedScores, paired_scores
+
+Outcome = Literal["pass", "regression", "inconclusive"]
+# The metric that ranks a suite: the first of these that it has.
+RANKING = ("strict", "rating", "verified", "followed")
+# What describes an answer without being better or worse: no verdict on these.
+DESCRIPTIVE = ("japanese", "politeness", "polite", "repetition", "truncated", "length")
+
+
+@dataclass(frozen=True)
+class MetricVerdict:
+    """The verdict on one metric of one genre or dataset.
+
+    settings  the policy's;  p_holm: corrected over all critical metrics, None for the others;
+              p_bh: over all metrics. Both one-sided, of "no drop"
+    note      why there is no verdict where the statistics alone would give one
+    """
+
+    measured: Measured
+    settings: Settings
+    decision: Decision
+    p_holm: float | None
+    p_bh: float
+    p_rise: float
+    note: str | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        return "inconclusive" if self.note else self.decision.verdict
+
+    @property
+    def p(self) -> float:
+        """One-sided, in the direction seen, corrected: by Holm where the metric is critical, else
+        by Benjamini and Hochberg."""
+        if self.measured.change.change > 0:
+            return self.p_rise
+        return self.p_bh if self.p_holm is None else self.p_holm
+
+    @property
+    def unproven(self) -> bool:
+        """Whether a drop of the margin is still possible."""
+        return bool(self.note) or not self.decision.noninferior
+
+
+@dataclass(frozen=True)
+class SuiteComparison:
+    """One suite's verdicts, overall first; `scores` are what they rest on."""
+
+    pair: Pair
+    verdicts: tuple[MetricVerdict, ...]
+    scores: PairedScores
+
+    @property
+    def ranking(self) -> str:
+        """The metric that ranks this suite."""
+        found = {one.measured.metric for one in self.verdicts}
+        return next((name for name in RANKING if name in found), min(found, default=""))
+
+    def failed(self, side: Literal["base", "cand"]) -> float:
+        """Share of a side's requests that failed; failed requests have no score."""
+        rows = self.pair.bases if side == "base" else (self.pair.cand,)
+        return sum(row.failed for row in rows) / max(1, sum(row.planned for row in rows))
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What a comparison decides, and one sentence for each reason."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...]
+
+    @property
+    def status(self) -> int:
+        """The exit status."""
+        return {"pass": 0, "regression": 1, "inconclusive": 2}[self.outcome]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A candidate beside its baseline, in every suite that both have."""
+
+    suites: tuple[SuiteComparison, ...]
+    policy: Policy
+    gate: Gate
+    only_base: tuple[str, ...]
+    only_cand: tuple[str, ...]
+
+    @property
+    def verdicts(self) -> list[MetricVerdict]:
+        return [one for suite in self.suites for one in suite.verdicts]
+
+    def of(self, verdict: Verdict) -> list[MetricVerdict]:
+        return [one for one in self.verdicts if one.verdict == verdict]
+
+
+def compare(
+    path: Path,
+    bases: Sequence[str],
+    cand: str,
+    policy: Policy,
+    *,
+    suites: Sequence[str] = (),
+    judge: str | None = None,
+) -> Comparison:
+    """Pairs what the store holds of two sides and gives every metric its verdict.
+
+    bases, cand, suites, judge  as in `find_pairs`
+
+    Raises HarnessError as `find_pairs` does; nothing is asked of any model.
+    """
+    pairs = find_pairs(path, bases, cand, suites, judge)
+    scores = [
+        paired_scores(
+            path,
+            [row.id for row in pair.bases],
+            pair.cand.id,
+            pair.cand.protocol_hash,
+            pair.judge,
+        )
+        for pair in pairs.pairs
+    ]
+    return judge_pairs(pairs, scores, policy)
+
+
+def judge_pairs(pairs: Pairs, scores: Sequence[PairedScores], policy: Policy) -> Comparison:
+    """The verdicts on scores already read, one `PairedScores` for each pair.
+
+    Holm's correction covers the critical metrics of all suites together; Benjamini and Hochberg's
+    all metrics.
+    """
+    measured = [
+        [
+            one
+            for one in measure_pairs(pair.suite, found, 1 - 2 * policy.alpha)
+            if one.metric not in DESCRIPTIVE
+        ]
+        for pair, found in zip(pairs.pairs, scores, strict=True)
+    ]
+    every = [one for part in measured for one in part]
+    verdicts = iter(
+        _verdicts(every, [policy.settings(one.suite, one.place) for one in every], _k(pairs))
+    )
+    compared = tuple(
+        SuiteComparison(pair, tuple(next(verdicts) for _ in part), found)
+        for pair, part, found in zip(pairs.pairs, measured, scores, strict=True)
+    )
+    gate = decide_gate(compared, policy)
+    return Comparison(compared, policy, gate, pairs.only_base, pairs.only_cand)
+
+
+def _k(pairs: Pairs) -> int:
+    return len(pairs.pairs[0].bases)
+
+
+def _verdicts(
+    measured: Sequence[Measured], settings: Sequence[Settings], pooled: int
+) -> list[MetricVerdict]:
+    if not measured:
+        return []
+    critical = np.array([one.critical for one in settings])
+    raw = np.array([_raw_p(one, own, pooled) for one, own in zip(measured, settings, strict=True)])
+    holm_drop, bh_drop = _corrected(raw[:, 0], critical)
+    holm_rise, bh_rise = _corrected(raw[:, 1], critical)
+    found = []
+    for number, (one, own) in enumerate(zip(measured, settings, strict=True)):
+        drop = holm_drop[number] if own.critical else bh_drop[number]
+        rise = holm_rise[number] if own.critical else bh_rise[number]
+        decision = _decide(one, own, pooled, float(drop), float(rise))
+        note = None
+        if one.change.n < own.min_items:
+            note = f"{one.change.n} paired items, the policy wants {own.min_items}"
+        elif one.change.clusters == 1:
+            note = "all items are of one cluster, so nothing tells how far they spread"
+        found.append(
+            MetricVerdict(
+                measured=one,
+                settings=own,
+                decision=decision,
+                p_holm=float(holm_drop[number]) if own.critical else None,
+                p_bh=float(bh_drop[number]),
+                p_rise=float(rise),
+                note=note,
+            )
+        )
+    return found
+
+
+def _corrected(p_values: Floats, critical: np.ndarray) -> tuple[Floats, Floats]:
+    """(Holm over the critical ones, 1 elsewhere; Benjamini-Hochberg over all)."""
+    strict = np.ones(p_values.size)
+    if critical.any():
+        strict[critical] = holm(p_values[critical])
+    return strict, benjamini_hochberg(p_values)
+
+
+def _raw_p(one: Measured, own: Settings, pooled: int) -> tuple[float, float]:
+    """One-sided p of "no drop" and "no rise". Exact tests know nothing of checkpoint noise: with
+    it, the larger of theirs and of the test that does."""
+    if own.tau == 0:
+        return one.p_drop, one.p_rise
+    noisy = _decide(one, own, pooled, None, None)
+    return max(one.p_drop, noisy.p_regressed), max(one.p_rise, noisy.p_improved)
+
+
+def _decide(
+    one: Measured, own: Settings, pooled: int, drop: float | None, rise: float | None
+) -> Decision:
+    return decide_paired(
+        one.change,
+        own.margin,
+        own.tau**2,
+        pooled,
+        own.alpha,
+        own.power,
+        p_regressed=drop,
+        p_improved=rise,
+    )
+
+
+def decide_gate(suites: Sequence[SuiteComparison], policy: Policy) -> Gate:
+    """Regression where a critical metric regressed. Else inconclusive where
+
+    - a critical metric that must be proven (`unproven: block`) may still have dropped by its
+      margin, or has too few items for a verdict;
+    - a critical metric that the policy names without a pattern was not measured on both sides;
+    - an evaluation is not complete, or more of its requests failed than the policy allows: what is
+      missing may be what broke, and is never imputed.
+
+    Else pass.
+    """
+    verdicts = [one for suite in suites for one in suite.verdicts if one.settings.critical]
+    broken = [one for one in verdicts if one.verdict == "regressed"]
+    if broken:
+        return Gate("regression", tuple(_broken(one) for one in broken))
+    doubts = [_doubt(one) for one in verdicts if one.settings.unproven == "block" and one.unproven]
+    for suite, place in policy.named():
+        if not any(_is(one, suite, place) for one in verdicts):
+            doubts.append(f"{place}: critical, and not measured on both sides")
+    for compared in suites:
+        doubts += _gaps(compared, policy)
+    if not verdicts:
+        doubts.append("no metric is critical under this policy, so nothing can pass or fail")
+    return Gate("inconclusive", tuple(doubts)) if doubts else Gate("pass", ())
+
+
+def _is(one: MetricVerdict, suite: str, place: str) -> bool:
+    from fnmatch import fnmatchcase
+
+    return one.measured.place == place and fnmatchcase(one.measured.suite, suite)
+
+
+def _gaps(compared: SuiteComparison, policy: Policy) -> list[str]:
+    found = []
+    for row in (*compared.pair.bases, compared.pair.cand):
+        if row.state != "complete":
+            found.append(
+                f"{row.suite}: the evaluation of {row.checkpoint} is not complete "
+                f"({row.done} of {row.planned} requests); repeat `harness eval`"
+            )
+        rate = row.failed / max(1, row.planned)
+        if rate > policy.max_failed:
+            found.append(
+                f"{row.suite}: {rate:.1%} of the requests of {row.checkpoint} failed, the policy "
+                f"allows {policy.max_failed:.1%}"
+            )
+    return found
+
+
+def _broken(one: MetricVerdict) -> str:
+    decision = one.decision
+    return (
+        f"{one.measured.suite} {one.measured.place}: {decision.change:+.4f} "
+        f"({decision.low:+.4f} to {decision.high:+.4f}), p {one.p:.2g}"
+    )
+
+
+def _doubt(one: MetricVerdict) -> str:
+    measured, decision = one.measured, one.decision
+    name = f"{measured.suite} {measured.place}"
+    if one.note:
+        return f"{name}: {one.note}"
+    told = f"{name}: a drop of {decision.margin:g} is not excluded (down to {decision.low:+.4f})"
+    if decision.unreachable:
+        return f"{told}; checkpoint noise hides that margin: pool checkpoints, or widen it"
+    if decision.items_needed and decision.items_needed > measured.change.n:
+        return f"{told}; {decision.items_needed:,} items would find one, {measured.change.n:,} are"
+    return told
+
+
+def plain(value: Any) -> Any:
+    """JSON has no infinity and no NaN: they become None."""
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value
