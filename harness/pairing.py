@@ -42,53 +42,59 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pairs:
-    """What two sides have in common, and the suites that only one of them has."""
+    """What two sides have in common, and the latest evaluations of suites that only one has."""
 
     pairs: tuple[Pair, ...]
-    only_base: tuple[str, ...]
-    only_cand: tuple[str, ...]
+    only_base: tuple[EvaluationRow, ...]
+    only_cand: tuple[EvaluationRow, ...]
 
 
 def find_pairs(
     path: Path,
-    bases: Sequence[str],
-    cand: str,
+    bases: Sequence[Sequence[EvaluationRow]],
+    cand: Sequence[EvaluationRow],
     suites: Sequence[str] = (),
     judge: str | None = None,
 ) -> Pairs:
     """The evaluations to compare, one pair for each suite that all sides have.
 
-    bases, cand  each the beginning of an evaluation's id, or a checkpoint's name, fingerprint or
-                 path, which stands for its evaluations of every suite
+    bases, cand  what each name stands for (`named_evaluations`)
     suites       only these;  judge: whose ratings count, where several have judged
 
     Of several evaluations of a suite, those under one protocol are taken, before others those over
-    the same items, and the latest. Raises HarnessError where a name is unknown, where the sides
-    have no suite in common, and where they were measured differently, naming the difference.
+    the same items, and the latest. Raises HarnessError where the sides have no suite in common,
+    where both are one evaluation, and where they were measured differently, naming the difference.
     """
-    sides = [_rows(path, name) for name in (*bases, cand)]
+    sides = [[row for row in side if not suites or row.suite in suites] for side in (*bases, cand)]
     names = [{row.suite for row in side} for side in sides]
-    shared = set.intersection(*names)
-    wanted = [suite for suite in sorted(shared) if not suites or suite in suites]
-    if not wanted:
+    shared = sorted(set.intersection(*names))
+    if not shared:
         had = "; ".join(
-            f"{name} has {', '.join(sorted(found))}"
-            for name, found in zip((*bases, cand), names, strict=True)
+            f"{side[-1].checkpoint} has {', '.join(sorted({row.suite for row in side}))}"
+            for side in (*bases, cand)
         )
         asked = f" among {', '.join(suites)}" if suites else ""
         raise HarnessError(f"no suite in common{asked}: {had}; evaluate both on one suite")
+    by_suite = [[[row for row in side if row.suite == suite] for side in sides] for suite in shared]
+    differ = [rows for rows in by_suite if _ids(rows[0]) != _ids(rows[-1])]
+    if not differ:
+        raise HarnessError(
+            f"BASE and CAND are the same evaluation ({cand[-1].id[:12]} of "
+            f"{cand[-1].checkpoint}); name two"
+        )
     return Pairs(
-        tuple(
-            _pair(path, [[row for row in side if row.suite == suite] for side in sides], judge)
-            for suite in wanted
-        ),
-        tuple(sorted(set.intersection(*names[:-1]) - names[-1])),
-        tuple(sorted(names[-1] - set.union(*names[:-1]))),
+        tuple(_pair(path, rows, judge) for rows in differ),
+        _lacking(sides[0], names[-1]),
+        _lacking(sides[-1], set.intersection(*names[:-1])),
     )
 
 
-def _rows(path: Path, name: str) -> list[EvaluationRow]:
-    """Every evaluation that a name stands for, oldest first."""
+def named_evaluations(path: Path, name: str) -> list[EvaluationRow]:
+    """Every evaluation that a name stands for, oldest first: one, by the beginning of its id, or
+    all of a checkpoint, by its name, fingerprint or path.
+
+    Raises HarnessError where there is none, or several ids begin so.
+    """
     by_id = evaluations(path, "starts_with(e.id, ?)", [name]) if name else []
     if len(by_id) == 1:
         return by_id
@@ -98,6 +104,16 @@ def _rows(path: Path, name: str) -> list[EvaluationRow]:
         return found
     # Says what there is, or that the id is not whole.
     return [find_evaluation(path, name)]
+
+
+def _ids(rows: Sequence[EvaluationRow]) -> set[str]:
+    return {row.id for row in rows}
+
+
+def _lacking(side: Sequence[EvaluationRow], others: set[str]) -> tuple[EvaluationRow, ...]:
+    """The latest evaluation of each suite that the others do not have."""
+    latest = {row.suite: row for row in side if row.suite not in others}
+    return tuple(latest[suite] for suite in sorted(latest))
 
 
 def _pair(path: Path, sides: list[list[EvaluationRow]], judge: str | None) -> Pair:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from harness.statistics.clusters import Floats
 from harness.statistics.decide import Decision, Verdict, decide_paired
 from harness.statistics.multiplicity import benjamini_hochberg, holm
 from harness.store.paired import PairedScores, paired_scores
+from harness.store.queries import EvaluationRow
 
 Outcome = Literal["pass", "regression", "inconclusive"]
 # The metric that ranks a suite: the first of these that it has.
@@ -94,13 +96,14 @@ class Gate:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A candidate beside its baseline, in every suite that both have."""
+    """A candidate beside its baseline, in every suite that both have; with the latest evaluations
+    of suites that only one has."""
 
     suites: tuple[SuiteComparison, ...]
     policy: Policy
     gate: Gate
-    only_base: tuple[str, ...]
-    only_cand: tuple[str, ...]
+    only_base: tuple[EvaluationRow, ...]
+    only_cand: tuple[EvaluationRow, ...]
 
     @property
     def verdicts(self) -> list[MetricVerdict]:
@@ -112,16 +115,18 @@ class Comparison:
 
 def compare(
     path: Path,
-    bases: Sequence[str],
-    cand: str,
+    bases: Sequence[Sequence[EvaluationRow]],
+    cand: Sequence[EvaluationRow],
     policy: Policy,
     *,
     suites: Sequence[str] = (),
     judge: str | None = None,
+    required: Collection[str] = (),
 ) -> Comparison:
     """Pairs what the store holds of two sides and gives every metric its verdict.
 
     bases, cand, suites, judge  as in `find_pairs`
+    required  suites without which the candidate cannot pass
 
     Raises HarnessError as `find_pairs` does; nothing is asked of any model.
     """
@@ -136,10 +141,15 @@ def compare(
         )
         for pair in pairs.pairs
     ]
-    return judge_pairs(pairs, scores, policy)
+    return judge_pairs(pairs, scores, policy, required)
 
 
-def judge_pairs(pairs: Pairs, scores: Sequence[PairedScores], policy: Policy) -> Comparison:
+def judge_pairs(
+    pairs: Pairs,
+    scores: Sequence[PairedScores],
+    policy: Policy,
+    required: Collection[str] = (),
+) -> Comparison:
     """The verdicts on scores already read, one `PairedScores` for each pair.
 
     Holm's correction covers the critical metrics of all suites together; Benjamini and Hochberg's
@@ -161,7 +171,8 @@ def judge_pairs(pairs: Pairs, scores: Sequence[PairedScores], policy: Policy) ->
         SuiteComparison(pair, tuple(next(verdicts) for _ in part), found)
         for pair, part, found in zip(pairs.pairs, measured, scores, strict=True)
     )
-    gate = decide_gate(compared, policy)
+    missing = [row for row in pairs.only_base if row.suite in required]
+    gate = decide_gate(compared, policy, [row.suite for row in missing])
     return Comparison(compared, policy, gate, pairs.only_base, pairs.only_cand)
 
 
@@ -234,12 +245,15 @@ def _decide(
     )
 
 
-def decide_gate(suites: Sequence[SuiteComparison], policy: Policy) -> Gate:
+def decide_gate(
+    suites: Sequence[SuiteComparison], policy: Policy, missing: Sequence[str] = ()
+) -> Gate:
     """Regression where a critical metric regressed. Else inconclusive where
 
     - a critical metric that must be proven (`unproven: block`) may still have dropped by its
       margin, or has too few items for a verdict;
-    - a critical metric that the policy names without a pattern was not measured on both sides;
+    - a critical metric that the policy names without a pattern was not measured on both sides,
+      or a suite is `missing` that the candidate must have;
     - an evaluation is not complete, or more of its requests failed than the policy allows: what is
       missing may be what broke, and is never imputed.
 
@@ -253,6 +267,7 @@ def decide_gate(suites: Sequence[SuiteComparison], policy: Policy) -> Gate:
     for suite, place in policy.named():
         if not any(_is(one, suite, place) for one in verdicts):
             doubts.append(f"{place}: critical, and not measured on both sides")
+    doubts += [f"{suite}: the candidate was not evaluated on it" for suite in missing]
     for compared in suites:
         doubts += _gaps(compared, policy)
     if not verdicts:
@@ -261,8 +276,6 @@ def decide_gate(suites: Sequence[SuiteComparison], policy: Policy) -> Gate:
 
 
 def _is(one: MetricVerdict, suite: str, place: str) -> bool:
-    from fnmatch import fnmatchcase
-
     return one.measured.place == place and fnmatchcase(one.measured.suite, suite)
 
 
@@ -302,10 +315,3 @@ def _doubt(one: MetricVerdict) -> str:
     if decision.items_needed and decision.items_needed > measured.change.n:
         return f"{told}; {decision.items_needed:,} items would find one, {measured.change.n:,} are"
     return told
-
-
-def plain(value: Any) -> Any:
-    """JSON has no infinity and no NaN: they become None."""
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 
 import click
 
@@ -26,6 +27,8 @@ COMMANDS = {
 
 # Exit statuses: 0 pass, 1 regression, 2 inconclusive, 3 usage or data error.
 USAGE_OR_DATA_ERROR = 3
+# Python's own status after a traceback is 1, which a gate would take for a regression.
+BUG = 70
 
 
 class _LazyGroup(click.Group):
@@ -77,6 +80,9 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(USAGE_OR_DATA_ERROR)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(BUG)
     sys.exit(status if isinstance(status, int) else 0)
 
 

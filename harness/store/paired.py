@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -56,7 +57,7 @@ class Judge:
 # One row for each answer's score: `side` 0 … k−1 are the baselines, k the candidate.
 _ASKED = """
 asked AS (
-    SELECT r.key, r.evaluation, i.rowid AS item, s.side
+    SELECT r.key, r.evaluation, r.kind, i.rowid AS item, s.side
     FROM requests r
     JOIN (SELECT unnest($sides) AS evaluation, unnest(range(len($sides))) AS side) s
          USING (evaluation)
@@ -83,10 +84,32 @@ decided AS (
 rated AS (
     SELECT key, arg_max(value, attempt) AS value FROM judgments GROUP BY key
 )"""
+# Letters are kana, kanji and Latin ones; what else an answer holds says nothing of its language.
+_SYMPTOMS = """,
+said AS (
+    SELECT a.key, a.side, a.item, g.completion_tokens AS tokens, g.finish_reason,
+           length(regexp_replace(g.text, '[^ぁ-ゖァ-ヺ一-鿿]', '', 'g')) AS japanese,
+           length(regexp_replace(g.text, '[^A-Za-zＡ-Ｚａ-ｚ]', '', 'g')) AS latin
+    FROM asked a JOIN generations g USING (key)
+    WHERE a.kind = 'answer' AND g.finish_reason <> 'error'
+),
+failed AS (
+    SELECT s.key, max(s.failure) AS failure FROM scores s
+    JOIN said ON s.key = said.key AND s.protocol_hash = $protocol GROUP BY s.key
+)
+SELECT side, item, 'tokens' AS metric, CAST(tokens AS DOUBLE) AS value FROM said
+UNION ALL SELECT side, item, 'truncated', CAST(finish_reason = 'length' AS DOUBLE) FROM said
+UNION ALL SELECT side, item, 'Japanese', japanese / (japanese + latin) FROM said
+          WHERE japanese + latin > 0
+UNION ALL SELECT side, item, 'failure ' || class, CAST(coalesce(failure, '') = class AS DOUBLE)
+          FROM said LEFT JOIN failed USING (key),
+               (SELECT DISTINCT failure AS class FROM failed WHERE failure IS NOT NULL)"""
 _ITEMS = """
 SELECT rowid AS item, hash, genre, coalesce(dataset, '') AS dataset,
        coalesce("cluster", hash) AS cluster
-FROM items SEMI JOIN wanted ON wanted.item = items.rowid ORDER BY item"""
+FROM items WHERE hash IN (
+    SELECT item_hash FROM requests WHERE evaluation IN (SELECT unnest($sides))
+) ORDER BY item"""
 
 
 def paired_scores(
@@ -101,7 +124,7 @@ def paired_scores(
     bases, cand  evaluation ids
     judge        adds the metric `rating`: this judge's, else there is none
     """
-    values = {"sides": [*bases, cand], "protocol": protocol_hash}
+    values: dict[str, Any] = {"sides": [*bases, cand], "protocol": protocol_hash}
     rows = f"WITH {_ASKED} {_SCORED}"
     if judge is not None:
         rows = f"WITH {_ASKED}{_RATINGS} {_SCORED} UNION ALL {_RATED}"
@@ -112,18 +135,31 @@ def paired_scores(
             "lowest": lowest,
             "highest": highest,
         }
+    return _paired(path, rows, values, len(bases))
+
+
+def symptom_scores(path: Path, bases: Sequence[str], cand: str, protocol_hash: str) -> PairedScores:
+    """Properties of the answers as `paired_scores` gives scores: tokens, truncated (1 or 0), the
+    share of kana and kanji among letters (NULL without letters), and for each class of failure
+    seen whether the answer is of it."""
+    rows = f"WITH {_ASKED}{_SYMPTOMS}"
+    values = {"sides": [*bases, cand], "protocol": protocol_hash}
+    return _paired(path, rows, values, len(bases))
+
+
+def _paired(path: Path, rows: str, values: dict[str, Any], baselines: int) -> PairedScores:
+    """Item means by side, from rows of (side, item, metric, value)."""
     # NULL, where a side has no score, makes the sum NULL.
-    means = [f"avg(value) FILTER (side = {side})" for side in range(len(bases) + 1)]
+    means = [f"avg(value) FILTER (side = {side})" for side in range(baselines + 1)]
     query = (
-        f"SELECT item, metric, ({' + '.join(means[:-1])}) / {len(bases)} AS base, "
+        f"SELECT item, metric, ({' + '.join(means[:-1])}) / {baselines} AS base, "
         f"{means[-1]} AS cand FROM ({rows}) GROUP BY item, metric ORDER BY item, metric"
     )
     with connect(path, read_only=True) as connection:
         scores = connection.sql(query, params=values).to_arrow_table()
-        item = scores.column("item").to_numpy()
-        distinct, position = np.unique(item, return_inverse=True)
-        connection.register("wanted", pa.table({"item": distinct}))
-        items = connection.sql(_ITEMS).to_arrow_table()
+        items = connection.sql(_ITEMS, params={"sides": values["sides"]}).to_arrow_table()
+    item = scores.column("item").to_numpy()
+    position = np.searchsorted(items.column("item").to_numpy(), item)
     return PairedScores(
         item=_column(items, "hash", position),
         genre=_column(items, "genre", position),
