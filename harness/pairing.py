@@ -90,20 +90,14 @@ def find_pairs(
 
 
 def named_evaluations(path: Path, name: str) -> list[EvaluationRow]:
-    """Every evaluation that a name stands for, oldest first: one, by the beginning of its id, or
-    all of a checkpoint, by its name, fingerprint or path.
+    """Every evaluation that a name stands for, oldest first: all of a checkpoint, by its name,
+    fingerprint or path, or else the one whose id begins so.
 
     Raises HarnessError where there is none, or several ids begin so.
     """
-    by_id = evaluations(path, "starts_with(e.id, ?)", [name]) if name else []
-    if len(by_id) == 1:
-        return by_id
     place = str(Path(name).expanduser().resolve())
     found = evaluations(path, "c.name = ? OR e.fingerprint = ? OR c.path = ?", [name, name, place])
-    if found and not by_id:
-        return found
-    # Says what there is, or that the id is not whole.
-    return [find_evaluation(path, name)]
+    return found or [find_evaluation(path, name)]
 
 
 def _ids(rows: Sequence[EvaluationRow]) -> set[str]:

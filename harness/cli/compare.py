@@ -196,7 +196,12 @@ def _print(report: Report, output: str | None, everything: bool) -> None:
     if output == "json":
         click.echo(json.dumps(document(report), ensure_ascii=False, indent=2, allow_nan=False))
     elif output == "csv":
-        print_rows([row(one) for one in report.comparison.verdicts], "csv")
+        # Four decimals, as other tables have them, would print most p-values as 0.
+        rows = [
+            {key: f"{cell:.6g}" if isinstance(cell, float) else cell for key, cell in line.items()}
+            for line in map(row, report.comparison.verdicts)
+        ]
+        print_rows(rows, "csv")
     elif output == "markdown":
         from harness.report.github import summary
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from itertools import zip_longest
 
@@ -26,6 +27,7 @@ _STYLES: dict[Verdict, tuple[str, str]] = {
 }
 _OUTCOMES = {"pass": "bold green", "regression": "bold red", "inconclusive": "bold yellow"}
 _NAMED = 5
+_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 _ANSWER = 400
 
 
@@ -109,19 +111,20 @@ def _print_suite(
         table.add_row(*_cells(one, wide), end_section=ends)
     console.print(table)
     broken, mended = count_flips(compared)
-    notes = [f"{broken:,} items fell, {mended:,} rose in {compared.ranking}."]
+    notes = [f"Items that fell in {compared.ranking}: {broken:,}; that rose: {mended:,}."]
     for name, rate in (("BASE", compared.failed("base")), ("CAND", compared.failed("cand"))):
         if rate:
             notes.append(f"{rate:.1%} of the requests of {name} failed and have no score.")
     for side, items in (("BASE", unpaired.only_base), ("CAND", unpaired.only_cand)):
         if items:
-            notes.append(f"{_some(items)} scored by {side} only, left out.")
+            notes.append(f"Scored on {side} only and left out: {_some(items)}.")
     console.print(Text("  " + " ".join(notes), style="dim"))
 
 
 def _some(items: Sequence[str]) -> str:
     named = ", ".join(items[:_NAMED])
-    return f"{len(items):,} items ({named}{', …' if len(items) > _NAMED else ''})"
+    rest = ", …" if len(items) > _NAMED else ""
+    return f"{len(items):,} item{'s' if len(items) > 1 else ''} ({named}{rest})"
 
 
 def _cells(one: MetricVerdict, wide: bool) -> list[Text | str]:
@@ -221,4 +224,6 @@ def _flip(flip: Flip) -> Panel:
 
 
 def _short(text: str) -> str:
+    """The beginning of a model's text; what would steer the terminal is shown as a box."""
+    text = _CONTROL.sub("\u25a1", text)
     return text if len(text) <= _ANSWER else text[: _ANSWER - 1] + "…"
