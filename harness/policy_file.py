@@ -149,11 +149,11 @@ def _mapping(node: yaml.Node, name: str, checks: dict[str, _Check], what: str) -
 def _plain(node: yaml.Node, name: str) -> Any:
     loader = yaml.SafeLoader("")
     try:
-        return loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+        return loader.construct_object(node, deep=True)
     except (yaml.YAMLError, ValueError) as error:
         _fault(name, node, f"not a plain value ({str(error).splitlines()[0]}); correct it")
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
 
 
 def _entries(node: yaml.Node, wanted: str) -> list[yaml.Node]:

@@ -85,7 +85,7 @@ def test_binary_items_by_hand(store: Path, compare: Run) -> None:
     t = stats.ttest_1samp(change, 0).confidence_interval(0.9)
     # The adjusted Wald interval is the wider one here.
     assert found["low"] < t.low + 1e-12
-    variance = (change.var() * 40 + 2) / 42**2
+    variance = (change.var(ddof=1) * 40 + 2) / 42**2
     reach = stats.t.ppf(0.95, 39) * math.sqrt(max(variance, change.var(ddof=1) / 40))
     assert (found["low"], found["high"]) == pytest.approx((-0.2 - reach, -0.2 + reach))
     # z² (share flipped − margin²) / margin².

@@ -110,9 +110,9 @@ def command(
     _write(report, junit_file, summary_file)
     _print(report, output, everything)
     if annotations:
-        from harness.report.github import annotations as lines
+        from harness.report.github import workflow_commands
 
-        for line in lines(report):
+        for line in workflow_commands(report):
             click.echo(line, err=True)
     if baseline_file is not None and comparison.gate.outcome == "pass":
         from harness.baseline import move_baseline, read_baseline

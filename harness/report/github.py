@@ -35,8 +35,8 @@ def summary(report: Report) -> str:
     return "\n".join(lines)
 
 
-def annotations(report: Report) -> list[str]:
-    """Workflow commands, one a line: errors for critical metrics that regressed, warnings for what
+def workflow_commands(report: Report) -> list[str]:
+    """Annotations, one a line: errors for critical metrics that regressed, warnings for what
     keeps the gate from passing, notices for regressions that do not decide."""
     gate = report.comparison.gate
     lines = []

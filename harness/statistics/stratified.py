@@ -59,7 +59,8 @@ def stratified_difference(
     residual = sums - sizes * centre[home]
     residual[np.abs(residual) < 1e-12 * data.scale * sizes * factor.max()] = 0.0
     share = np.where(lonely[home], sizes / n, sizes / own[home])
-    spread = np.bincount(home, weights=np.square(residual) / (1 - share), minlength=strata)
+    squares = np.square(residual) / (1 - share)
+    spread: Floats = np.bincount(home, weights=squares, minlength=strata).astype(np.float64)
     df = np.array(
         [
             1.0 if lonely[number] else satterthwaite_df(sizes[home == number])

@@ -34,7 +34,8 @@ def origin(path: Path, fingerprint: str) -> Origin | None:
         ).fetchone()
     if row is None:
         return None
-    return Origin(*row[:5], json.loads(row[5]) if row[5] else None)
+    key, name, run, step, parent, mixture = row
+    return Origin(key, name, run, step, parent, json.loads(mixture) if mixture else None)
 
 
 def temperatures(path: Path, evaluation: str) -> frozenset[float]:
