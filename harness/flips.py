@@ -14,6 +14,7 @@ from harness.regression import SuiteComparison
 from harness.statistics.clusters import Labels
 from harness.store.database import connect
 from harness.store.paired import PairedScores
+from harness.store.queries import EvaluationRow
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,11 @@ class Unpaired:
 
 @dataclass(frozen=True)
 class _Said:
+    """An answer up to a turn."""
+
     text: str
     failure: str | None
+    turn: int
 
 
 def count_flips(compared: SuiteComparison) -> tuple[int, int]:
@@ -89,12 +93,12 @@ def find_flips(path: Path, compared: SuiteComparison, most: int) -> list[Flip]:
         return []
     base, cand = compared.pair.base, compared.pair.cand
     items = _items(path, hashes)
-    said = {row.id: _answers(path, row.id, hashes) for row in (base, cand)}
+    said = _answers(path, (base, cand), hashes)
     found = []
     for row, item in zip(rows[chosen], hashes, strict=True):
         name, definition = items[item]
-        before = said[base.id].get(item, _Said("", None))
-        after = said[cand.id].get(item, _Said("", None))
+        before = said.get((base.id, item), _Said("", None, 0))
+        after = said.get((cand.id, item), _Said("", None, 0))
         found.append(
             Flip(
                 suite=compared.pair.suite,
@@ -152,25 +156,37 @@ def _items(path: Path, hashes: Sequence[str]) -> dict[str, tuple[str, dict[str, 
     return {key: (name, json.loads(definition)) for key, name, definition in rows}
 
 
-def _answers(path: Path, evaluation: str, hashes: Sequence[str]) -> dict[str, _Said]:
-    """The first sample's answers of some items, turns joined by an empty line."""
+def _answers(
+    path: Path, evaluations: Sequence[EvaluationRow], hashes: Sequence[str]
+) -> dict[tuple[str, str], _Said]:
+    """The first sample's answers of some items by (evaluation, item), turns joined by an empty
+    line. One scan of each table: none of them has an index."""
     with connect(path, read_only=True) as connection:
-        rows = connection.execute(
-            "WITH asked AS (SELECT r.key, r.item_hash, r.sample, r.turn, e.protocol_hash "
-            "FROM requests r JOIN evaluations e ON e.id = r.evaluation WHERE r.evaluation = ? "
-            "AND r.kind = 'answer' AND r.item_hash IN (SELECT unnest(?))), "
-            # Where an item was asked in several forms (shots), the shortest one on both sides.
-            "said AS (SELECT a.*, g.text FROM generations g JOIN asked a USING (key) "
-            "QUALIFY row_number() OVER (PARTITION BY a.item_hash, a.turn "
-            "ORDER BY a.sample, length(g.prompt), a.key) = 1) "
-            "SELECT item_hash, any_value(text), max(s.failure) FROM said LEFT JOIN scores s "
-            "ON s.key = said.key AND s.protocol_hash = said.protocol_hash "
-            "GROUP BY item_hash, turn, said.key ORDER BY item_hash, turn",
-            [evaluation, list(hashes)],
+        asked = connection.execute(
+            "SELECT evaluation, item_hash, turn, sample, key FROM requests WHERE kind = 'answer' "
+            "AND evaluation IN (SELECT unnest(?)) AND item_hash IN (SELECT unnest(?))",
+            [[row.id for row in evaluations], list(hashes)],
         ).fetchall()
-    found: dict[str, _Said] = {}
-    for item, text, failure in rows:
-        before = found.get(item)
-        joined = text if before is None else f"{before.text}\n\n{text}"
-        found[item] = _Said(joined, failure or (before.failure if before else None))
+        keys = [row[-1] for row in asked]
+        marks = ", ".join("?" * len(keys))
+        texts = connection.execute(
+            f"SELECT key, text, length(prompt) FROM generations WHERE key IN ({marks})", keys
+        ).fetchall()
+        failures = connection.execute(
+            "SELECT key, protocol_hash, max(failure) FROM scores WHERE failure IS NOT NULL "
+            f"AND key IN ({marks}) GROUP BY ALL",
+            keys,
+        ).fetchall()
+    said = {key: (length, text) for key, text, length in texts}
+    why = {(key, protocol): failure for key, protocol, failure in failures}
+    protocol = evaluations[-1].protocol_hash
+    found: dict[tuple[str, str], _Said] = {}
+    # Where an item was asked in several forms (shots), the shortest one on both sides.
+    order = sorted(asked, key=lambda row: (*row[:4], said.get(row[4], (0, ""))[0], row[4]))
+    for evaluation, item, turn, _, key in order:
+        before = found.get((evaluation, item), _Said("", None, -1))
+        if turn == before.turn or key not in said:
+            continue
+        text = f"{before.text}\n\n{said[key][1]}" if before.turn >= 0 else said[key][1]
+        found[evaluation, item] = _Said(text, why.get((key, protocol), before.failure), turn)
     return found

@@ -85,7 +85,7 @@ def _of_metric(
         chosen = where[both[where]]
         if chosen.size == 0:
             return None
-        _, group = np.unique(cluster[chosen], return_inverse=True)
+        group = _numbered(cluster[chosen])[0]
         data = PairedData(base[chosen], cand[chosen], group, scale)
         stratum, weights = _strata(genre[chosen], dataset[chosen])
         change = _change(data, stratum, weights, level)
@@ -124,9 +124,17 @@ def _strata(genre: Labels, dataset: Labels) -> tuple[Labels, Floats]:
     """The stratum of each item, a dataset of a genre, and the strata's weights: genres alike, and
     datasets alike within theirs."""
     width = int(dataset.max()) + 1
-    kinds, stratum = np.unique(genre * width + dataset, return_inverse=True)
+    stratum, kinds = _numbered(genre * width + dataset)
     _, home, datasets = np.unique(kinds // width, return_inverse=True, return_counts=True)
     return stratum, 1 / (datasets.size * datasets[home])
+
+
+def _numbered(codes: Labels) -> tuple[Labels, Labels]:
+    """(the codes numbered from 0 without gaps, the codes that there are), without sorting them."""
+    kinds = np.flatnonzero(np.bincount(codes))
+    numbers = np.empty(int(kinds[-1]) + 1, dtype=np.intp)
+    numbers[kinds] = np.arange(kinds.size)
+    return numbers[codes], kinds
 
 
 def _change(data: PairedData, stratum: Labels, weights: Floats, level: float) -> PairedDifference:

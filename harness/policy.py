@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -23,7 +24,8 @@ class Settings:
     min_items  paired items below which there is no verdict
     alpha      one-sided level, power of "items needed"
     tau        checkpoint noise: standard deviation of the score between neighbouring checkpoints
-               that no real change explains, in the unit of the score
+               that no real change explains, in the unit of the score; known on `tau_df` degrees of
+               freedom, infinite where the policy states it
     """
 
     margin: float
@@ -33,6 +35,7 @@ class Settings:
     alpha: float
     power: float
     tau: float
+    tau_df: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Rule:
         )
 
 
-_STATED = tuple(field.name for field in fields(Settings))
+_STATED = tuple(field.name for field in fields(Settings) if field.name != "tau_df")
 _FIRST = Settings(0.05, False, "block", 10, 0.05, 0.8, 0.0)
 
 

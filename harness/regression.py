@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from itertools import zip_longest
 from pathlib import Path
-from typing import Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Literal
 
 from harness.measure_pairs import Measured, measure_pairs
 from harness.pairing import Pair, Pairs, find_pairs
 from harness.policy import Policy, Settings
-from harness.statistics.clusters import Floats
-from harness.statistics.decide import Decision, Verdict, decide_paired
-from harness.statistics.multiplicity import benjamini_hochberg, holm
+from harness.statistics.decide import Decision, Verdict, correct, decide_paired
 from harness.store.paired import PairedScores, paired_scores
 from harness.store.queries import EvaluationRow
+
+if TYPE_CHECKING:
+    from harness.statistics.noise import CheckpointNoise
 
 Outcome = Literal["pass", "regression", "inconclusive"]
 # The metric that ranks a suite: the first of these that it has.
@@ -40,7 +41,6 @@ class MetricVerdict:
     decision: Decision
     p_holm: float | None
     p_bh: float
-    p_rise: float
     note: str | None = None
 
     @property
@@ -52,7 +52,7 @@ class MetricVerdict:
         """One-sided, in the direction seen, corrected: by Holm where the metric is critical, else
         by Benjamini and Hochberg."""
         if self.measured.change.change > 0:
-            return self.p_rise
+            return self.decision.p_improved
         return self.p_bh if self.p_holm is None else self.p_holm
 
     @property
@@ -122,11 +122,14 @@ def compare(
     suites: Sequence[str] = (),
     judge: str | None = None,
     required: Collection[str] = (),
+    noise: bool = False,
 ) -> Comparison:
     """Pairs what the store holds of two sides and gives every metric its verdict.
 
     bases, cand, suites, judge  as in `find_pairs`
     required  suites without which the candidate cannot pass
+    noise     estimate checkpoint noise from the baseline's run (`run_noise`), where the policy
+              states none
 
     Raises HarnessError as `find_pairs` does; nothing is asked of any model.
     """
@@ -141,20 +144,6 @@ def compare(
         )
         for pair in pairs.pairs
     ]
-    return judge_pairs(pairs, scores, policy, required)
-
-
-def judge_pairs(
-    pairs: Pairs,
-    scores: Sequence[PairedScores],
-    policy: Policy,
-    required: Collection[str] = (),
-) -> Comparison:
-    """The verdicts on scores already read, one `PairedScores` for each pair.
-
-    Holm's correction covers the critical metrics of all suites together; Benjamini and Hochberg's
-    all metrics.
-    """
     measured = [
         [
             one
@@ -163,74 +152,94 @@ def judge_pairs(
         ]
         for pair, found in zip(pairs.pairs, scores, strict=True)
     ]
-    every = [one for part in measured for one in part]
-    verdicts = iter(
-        _verdicts(every, [policy.settings(one.suite, one.place) for one in every], _k(pairs))
-    )
+    tau: list[dict[str, CheckpointNoise]] = []
+    if noise:
+        from harness.run_noise import run_noise
+
+        tau = [run_noise(path, *part) for part in zip(pairs.pairs, measured, strict=True)]
+    return judge_pairs(pairs, scores, measured, policy, required, tau)
+
+
+def judge_pairs(
+    pairs: Pairs,
+    scores: Sequence[PairedScores],
+    measured: Sequence[Sequence[Measured]],
+    policy: Policy,
+    required: Collection[str] = (),
+    noise: Sequence[Mapping[str, CheckpointNoise]] = (),
+) -> Comparison:
+    """The verdicts on scores already read and measured, one entry for each pair.
+
+    noise  of each pair's metrics, by place, where it was estimated
+
+    Holm's correction covers the critical metrics of all suites together; Benjamini and Hochberg's
+    all metrics.
+    """
+    every: list[Measured] = []
+    settings: list[Settings] = []
+    for part, own in zip_longest(measured, noise, fillvalue={}):
+        every += part
+        settings += [
+            _with_noise(policy.settings(one.suite, one.place), own.get(one.place)) for one in part
+        ]
+    pooled = len(pairs.pairs[0].bases)
+    verdicts = iter(_verdicts(every, settings, pooled))
     compared = tuple(
         SuiteComparison(pair, tuple(next(verdicts) for _ in part), found)
         for pair, part, found in zip(pairs.pairs, measured, scores, strict=True)
     )
-    missing = [row for row in pairs.only_base if row.suite in required]
-    gate = decide_gate(compared, policy, [row.suite for row in missing])
+    missing = [row.suite for row in pairs.only_base if row.suite in required]
+    gate = decide_gate(compared, policy, missing)
     return Comparison(compared, policy, gate, pairs.only_base, pairs.only_cand)
 
 
-def _k(pairs: Pairs) -> int:
-    return len(pairs.pairs[0].bases)
+def _with_noise(own: Settings, noise: CheckpointNoise | None) -> Settings:
+    """What the policy states counts before what was estimated."""
+    if noise is None or own.tau > 0:
+        return own
+    return replace(own, tau=math.sqrt(noise.tau2), tau_df=noise.df or math.inf)
 
 
 def _verdicts(
     measured: Sequence[Measured], settings: Sequence[Settings], pooled: int
 ) -> list[MetricVerdict]:
-    if not measured:
-        return []
-    critical = np.array([one.critical for one in settings])
-    raw = np.array([_raw_p(one, own, pooled) for one, own in zip(measured, settings, strict=True)])
-    holm_drop, bh_drop = _corrected(raw[:, 0], critical)
-    holm_rise, bh_rise = _corrected(raw[:, 1], critical)
-    found = []
-    for number, (one, own) in enumerate(zip(measured, settings, strict=True)):
-        drop = holm_drop[number] if own.critical else bh_drop[number]
-        rise = holm_rise[number] if own.critical else bh_rise[number]
-        decision = _decide(one, own, pooled, float(drop), float(rise))
-        note = None
-        if one.change.n < own.min_items:
-            note = f"{one.change.n} paired items, the policy wants {own.min_items}"
-        elif one.change.clusters == 1:
-            note = "all items are of one cluster, so nothing tells how far they spread"
-        found.append(
-            MetricVerdict(
-                measured=one,
-                settings=own,
-                decision=decision,
-                p_holm=float(holm_drop[number]) if own.critical else None,
-                p_bh=float(bh_drop[number]),
-                p_rise=float(rise),
-                note=note,
-            )
+    raw = [_decide(one, own, pooled) for one, own in zip(measured, settings, strict=True)]
+    explored = correct(raw, "benjamini-hochberg")
+    critical = [number for number, own in enumerate(settings) if own.critical]
+    strict = correct([raw[number] for number in critical], "holm")
+    gated = dict(zip(critical, strict, strict=True))
+    return [
+        MetricVerdict(
+            measured=one,
+            settings=own,
+            decision=gated.get(number, explored[number]),
+            p_holm=gated[number].p_regressed if own.critical else None,
+            p_bh=explored[number].p_regressed,
+            note=_note(one, own),
         )
-    return found
+        for number, (one, own) in enumerate(zip(measured, settings, strict=True))
+    ]
 
 
-def _corrected(p_values: Floats, critical: np.ndarray) -> tuple[Floats, Floats]:
-    """(Holm over the critical ones, 1 elsewhere; Benjamini-Hochberg over all)."""
-    strict = np.ones(p_values.size)
-    if critical.any():
-        strict[critical] = holm(p_values[critical])
-    return strict, benjamini_hochberg(p_values)
+def _note(one: Measured, own: Settings) -> str | None:
+    if one.change.n < own.min_items:
+        return f"{one.change.n} paired items, the policy wants {own.min_items}"
+    if one.change.clusters == 1:
+        return "all items are of one cluster, so nothing tells how far they spread"
+    return None
 
 
-def _raw_p(one: Measured, own: Settings, pooled: int) -> tuple[float, float]:
-    """One-sided p of "no drop" and "no rise". Exact tests know nothing of checkpoint noise: with
-    it, the larger of theirs and of the test that does."""
-    if own.tau == 0:
-        return one.p_drop, one.p_rise
-    noisy = _decide(one, own, pooled, None, None)
-    return max(one.p_drop, noisy.p_regressed), max(one.p_rise, noisy.p_improved)
+def _decide(one: Measured, own: Settings, pooled: int) -> Decision:
+    """The uncorrected decision. Exact tests know nothing of checkpoint noise: with it, the larger
+    p of theirs and of the t test that does."""
+    drop, rise = one.p_drop, one.p_rise
+    if own.tau > 0:
+        noisy = _decide_by(one, own, pooled, None, None)
+        drop, rise = max(drop, noisy.p_regressed), max(rise, noisy.p_improved)
+    return _decide_by(one, own, pooled, drop, rise)
 
 
-def _decide(
+def _decide_by(
     one: Measured, own: Settings, pooled: int, drop: float | None, rise: float | None
 ) -> Decision:
     return decide_paired(
@@ -240,6 +249,7 @@ def _decide(
         pooled,
         own.alpha,
         own.power,
+        tau_df=own.tau_df,
         p_regressed=drop,
         p_improved=rise,
     )

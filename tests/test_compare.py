@@ -234,6 +234,35 @@ def test_checkpoint_noise_from_the_policy(store: Path, compare: Run, tmp_path: P
     assert "unreachable: checkpoint noise exceeds the margin" in page
 
 
+def test_checkpoint_noise_from_the_run(store: Path, compare: Run) -> None:
+    random = np.random.default_rng(7)
+    tau = {"math": 0.05, "coding": 0.05}
+    run = []
+    hard = {genre: random.uniform(0.3, 0.6, 80) for genre in tau}
+    for step in range(13):
+        scores: dict[MadeItem, list[float | None]] = {}
+        for genre, spread in tau.items():
+            luck = spread * random.standard_normal() + 0.01 * step
+            own = np.clip(hard[genre] + luck + 0.05 * random.standard_normal(80), 0, 1)
+            scores |= by_item(own.tolist(), genre)
+        run.append(MadeScores(f"r/{step}", {"strict": scores}, run="r", step=step, later=step))
+    keep(store, *run)
+    quiet = rows(compare("r/9", "r/12", "--json")[1])
+    status, out, _ = compare("r/9", "r/12", "--json", "--noise")
+    found = rows(out)
+    for place in ("math/all/strict", "coding/all/strict"):
+        one = found[place]
+        assert 0.02 < one["tau"] < 0.1
+        assert one["se"] == pytest.approx(math.sqrt(quiet[place]["se"] ** 2 + 2 * one["tau"] ** 2))
+        assert one["verdict"] != "regressed"
+    assert status in (0, 2)
+    assert "Checkpoint noise is not counted" in " ".join(compare("r/9", "r/12")[1].split())
+    status, _, err = compare("r/1", "r/3", "--noise")
+    assert (status, "run r has 3 other checkpoints" in err) == (3, True)
+    keep(store, strict("alone", [0.5] * 80))
+    assert "states no run" in compare("alone", "r/3", "--noise")[2]
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     multiple=True,
     metavar="[PATTERN=]DROP",
     help="A drop that does not matter, in the unit of the score: 0.02, or '*/*/rating=0.5'.",
+)
+@click.option(
+    "--noise",
+    is_flag=True,
+    help="Count checkpoint noise, estimated from the other checkpoints of BASE's run.",
 )
 @click.option("--print-policy", is_flag=True, help="Print the default policy and stop.")
 @click.option("--suite", "suites", metavar="A,B", default="", help="Only these suites.")
@@ -67,6 +73,7 @@ def command(
     baseline_file: Path | None,
     policy_file: Path | None,
     margins: tuple[str, ...],
+    noise: bool,
     print_policy: bool,
     suites: str,
     judge: str | None,
@@ -87,6 +94,8 @@ def command(
 
     Exit status: 0 pass, 1 regression, 2 inconclusive, 3 usage or data error.
     """
+    # Threads make small products of vectors slower; numpy reads this when it is first imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from harness.policy_file import default_policy_text, load_policy
     from harness.store.database import store_path
     from harness.store.queries import refresh
@@ -98,7 +107,7 @@ def command(
     path = store_path(store)
     refresh(path)
     wanted = [name.strip() for name in suites.split(",") if name.strip()]
-    comparison = _compare(path, names, baseline_file, policy, wanted, judge)
+    comparison = _compare(path, names, baseline_file, policy, wanted, judge, noise)
     if comparison is None:
         click.echo(f"{names[-1]} is the baseline itself: nothing to compare")
         return 0
@@ -130,6 +139,7 @@ def _compare(
     policy: Policy,
     suites: list[str],
     judge: str | None,
+    noise: bool,
 ) -> Comparison | None:
     """The comparison asked for; None where the candidate is the baseline file's own."""
     from harness.baseline import baseline_evaluations, read_baseline
@@ -151,7 +161,9 @@ def _compare(
     cand = named_evaluations(path, names[-1])
     if required and {row.id for row in bases[0]} == {row.id for row in cand}:
         return None
-    return compare(path, bases, cand, policy, suites=suites, judge=judge, required=required)
+    return compare(
+        path, bases, cand, policy, suites=suites, judge=judge, required=required, noise=noise
+    )
 
 
 def _report(path: Path, comparison: Comparison, flips: int) -> Report:

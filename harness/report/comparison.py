@@ -59,6 +59,7 @@ def row(one: MetricVerdict) -> dict[str, Any]:
         "p_holm": one.p_holm,
         "p_bh": one.p_bh,
         "margin": decision.margin,
+        "tau": one.settings.tau,
         "noninferior": decision.noninferior,
         "detectable": decision.mde,
         "items_needed": decision.items_needed,

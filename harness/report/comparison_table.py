@@ -196,11 +196,17 @@ def _moved(name: str, base: float, cand: float) -> str:
 def _caption(comparison: Comparison) -> str:
     policy = comparison.policy
     critical = sum(one.settings.critical for one in comparison.verdicts)
+    noise = "Checkpoint noise is counted."
+    if not any(one.settings.tau for one in comparison.verdicts):
+        noise = (
+            "Checkpoint noise is not counted: two good checkpoints of a run may differ by more "
+            "than their items show (--noise, or `tau` in a policy)."
+        )
     return (
         f"Changes in points of 100 (ratings as they are) with {1 - 2 * policy.alpha:.0%} "
         f"intervals. ● critical: p one-sided, corrected by Holm over {critical} metrics; the rest "
         f"by Benjamini and Hochberg over {len(comparison.verdicts)}. Policy {policy.name}, "
-        f"{policy.hash[:8]}."
+        f"{policy.hash[:8]}. {noise}"
     )
 
 

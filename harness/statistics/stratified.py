@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from harness.statistics.clusters import Floats, Labels, satterthwaite_df
 from harness.statistics.paired import PairedData, PairedDifference, paired_difference
@@ -70,7 +70,7 @@ def stratified_difference(
     variance = _at_least(spread, sums / sizes, n, sizes.size, data.scale) / n**2
     se, freedom = math.sqrt(variance), _freedom(spread, df)
     t = change / se
-    reach = float(stats.t.ppf(0.5 + level / 2, freedom)) * se
+    reach = float(special.stdtrit(freedom, 0.5 + level / 2)) * se
     return PairedDifference(
         change=change,
         se=se,
@@ -78,9 +78,9 @@ def stratified_difference(
         low=change - reach,
         high=change + reach,
         level=level,
-        p_two_sided=2 * float(stats.t.sf(abs(t), freedom)),
-        p_drop=float(stats.t.cdf(t, freedom)),
-        p_rise=float(stats.t.sf(t, freedom)),
+        p_two_sided=2 * float(special.stdtr(freedom, -abs(t))),
+        p_drop=float(special.stdtr(freedom, t)),
+        p_rise=float(special.stdtr(freedom, -t)),
         n=n,
         clusters=int(sizes.size),
         variance=n * variance,
