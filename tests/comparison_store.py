@@ -79,7 +79,7 @@ def keep(path: Path, *evaluations: MadeScores) -> None:
     """Writes evaluations into a store, made where there is none."""
     database.prepare(path)
     for one in evaluations:
-        spool(path, _batch(one))
+        spool(path, batch(one))
     ingest(path)
 
 
@@ -93,7 +93,8 @@ def by_item(
     }
 
 
-def _batch(one: MadeScores) -> dict[str, list[dict[str, Any]]]:
+def batch(one: MadeScores) -> dict[str, list[dict[str, Any]]]:
+    """The rows of an evaluation by table."""
     items = {item.hash: item for scores in one.scores.values() for item in scores}
     answered: dict[tuple[str, int], bool] = {}
     scores = []

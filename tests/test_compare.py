@@ -554,6 +554,62 @@ def test_a_damaged_baseline_file_is_refused(
     assert file.read_text() == content
 
 
+def test_a_store_that_cannot_be_written_hides_no_regression(
+    store: Path, compare: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(store, strict("a", BEFORE), strict("b", AFTER))
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "rename", full)
+    status, out, err = compare("a", "b")
+    assert (status, "regressed" in out) == (1, True)
+    assert "not recorded: " in err
+    assert "No space left on device" in err
+    monkeypatch.undo()
+    assert regressions(store) == []
+
+
+def test_a_baseline_that_cannot_be_written_stays_as_it_was(
+    store: Path, compare: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "good.json"
+    keep(store, strict("a", BEFORE), strict("b", BEFORE, later=1), strict("c", BEFORE, later=2))
+    wide = ("--baseline", str(file), "--margin", "0.1")
+    assert compare("a", "b", *wide)[0] == 0
+    good = file.read_bytes()
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    status, _, err = compare("c", *wide)
+    assert (status, "cannot write the baseline" in err) == (3, True)
+    assert file.read_bytes() == good
+    assert sorted(entry.name for entry in tmp_path.iterdir() if "good" in entry.name) == [
+        "good.json"
+    ]
+
+
+def test_scores_still_in_the_spool_count(store: Path, compare: Run) -> None:
+    from harness.store import database
+    from harness.store.write import spool
+    from tests.comparison_store import batch
+
+    database.prepare(store)
+    for one in (strict("a", BEFORE), strict("b", AFTER)):
+        spool(store, batch(one))
+    assert compare("a", "b")[0] == 1
+
+
+def test_a_store_of_something_else_is_refused(store: Path, compare: Run) -> None:
+    assert "no store here yet" in compare("a", "b")[2]
+    store.write_bytes(b"not a database" * 100)
+    status, _, err = compare("a", "b")
+    assert (status, "not a DuckDB database file" in err) == (3, True)
+
+
 def test_a_crash_is_no_regression(
     store: Path, compare: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

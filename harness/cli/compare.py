@@ -112,12 +112,10 @@ def command(
         click.echo(f"{names[-1]} is the baseline itself: nothing to compare")
         return 0
     report = _report(path, comparison, flips)
-    if record:
-        from harness.regression_record import record_comparison
-
-        record_comparison(path, comparison, report.causes, report.symptoms)
-    _write(report, junit_file, summary_file)
     _print(report, output, everything)
+    _write(report, junit_file, summary_file)
+    if record:
+        _record(path, report)
     if annotations:
         from harness.report.github import workflow_commands
 
@@ -179,6 +177,17 @@ def _report(path: Path, comparison: Comparison, flips: int) -> Report:
         causes=tuple(find_causes(path, one) for one in suites),
         symptoms=tuple(find_symptoms(path, one) for one in suites),
     )
+
+
+def _record(path: Path, report: Report) -> None:
+    """Keeps regressions in the store; where that fails the verdict, which is out, still stands."""
+    from harness.errors import HarnessError
+    from harness.regression_record import record_comparison
+
+    try:
+        record_comparison(path, report.comparison, report.causes, report.symptoms)
+    except HarnessError as error:
+        click.echo(f"not recorded: {error}", err=True)
 
 
 def _write(report: Report, junit_file: Path | None, summary_file: Path | None) -> None:
