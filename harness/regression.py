@@ -109,9 +109,6 @@ class Comparison:
     def verdicts(self) -> list[MetricVerdict]:
         return [one for suite in self.suites for one in suite.verdicts]
 
-    def of(self, verdict: Verdict) -> list[MetricVerdict]:
-        return [one for one in self.verdicts if one.verdict == verdict]
-
 
 def compare(
     path: Path,
@@ -183,9 +180,9 @@ def judge_pairs(
             _with_noise(policy.settings(one.suite, one.place), own.get(one.place)) for one in part
         ]
     pooled = len(pairs.pairs[0].bases)
-    verdicts = iter(_verdicts(every, settings, pooled))
+    decided = iter(verdicts(every, settings, pooled))
     compared = tuple(
-        SuiteComparison(pair, tuple(next(verdicts) for _ in part), found)
+        SuiteComparison(pair, tuple(next(decided) for _ in part), found)
         for pair, part, found in zip(pairs.pairs, measured, scores, strict=True)
     )
     missing = [row.suite for row in pairs.only_base if row.suite in required]
@@ -200,9 +197,11 @@ def _with_noise(own: Settings, noise: CheckpointNoise | None) -> Settings:
     return replace(own, tau=math.sqrt(noise.tau2), tau_df=noise.df or math.inf)
 
 
-def _verdicts(
+def verdicts(
     measured: Sequence[Measured], settings: Sequence[Settings], pooled: int
 ) -> list[MetricVerdict]:
+    """The verdicts on metrics measured together, each under its own settings; `pooled` baselines
+    were averaged."""
     raw = [_decide(one, own, pooled) for one, own in zip(measured, settings, strict=True)]
     explored = correct(raw, "benjamini-hochberg")
     critical = [number for number, own in enumerate(settings) if own.critical]
@@ -269,18 +268,18 @@ def decide_gate(
 
     Else pass.
     """
-    verdicts = [one for suite in suites for one in suite.verdicts if one.settings.critical]
-    broken = [one for one in verdicts if one.verdict == "regressed"]
+    critical = [one for suite in suites for one in suite.verdicts if one.settings.critical]
+    broken = [one for one in critical if one.verdict == "regressed"]
     if broken:
         return Gate("regression", tuple(_broken(one) for one in broken))
-    doubts = [_doubt(one) for one in verdicts if one.settings.unproven == "block" and one.unproven]
+    doubts = [_doubt(one) for one in critical if one.settings.unproven == "block" and one.unproven]
     for suite, place in policy.named():
-        if not any(_is(one, suite, place) for one in verdicts):
+        if not any(_is(one, suite, place) for one in critical):
             doubts.append(f"{place}: critical, and not measured on both sides")
     doubts += [f"{suite}: the candidate was not evaluated on it" for suite in missing]
     for compared in suites:
         doubts += _gaps(compared, policy)
-    if not verdicts:
+    if not critical:
         doubts.append("no metric is critical under this policy, so nothing can pass or fail")
     return Gate("inconclusive", tuple(doubts)) if doubts else Gate("pass", ())
 
