@@ -22,9 +22,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from harness.measure_pairs import measure_pairs
-from harness.policy_file import load_policy
-from harness.regression import verdicts
+from harness.regression.compare import verdicts
+from harness.regression.measure import measure_pairs
+from harness.regression.policy_file import load_policy
 from harness.store.paired import Column, PairedScores
 
 GENRES, WIDTH, FLIPS = 5, 5, 0.2

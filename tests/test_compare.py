@@ -618,7 +618,7 @@ def test_a_crash_is_no_regression(
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("harness.regression.judge_pairs", broken)
+    monkeypatch.setattr("harness.regression.compare.judge_pairs", broken)
     status, _, err = compare("a", "b")
     assert status == entry.BUG
     assert "RuntimeError: a bug" in err

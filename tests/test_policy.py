@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.policy import Policy, Rule
-from harness.policy_file import default_policy_text, load_policy, read_policy
+from harness.regression.policy import Policy, Rule
+from harness.regression.policy_file import default_policy_text, load_policy, read_policy
 
 
 def test_the_last_rule_to_state_a_setting_counts() -> None:

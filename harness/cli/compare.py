@@ -12,8 +12,8 @@ import click
 from harness.cli.options import print_rows, store_option, table_options
 
 if TYPE_CHECKING:
-    from harness.policy import Policy
-    from harness.regression import Comparison
+    from harness.regression.compare import Comparison
+    from harness.regression.policy import Policy
     from harness.report.comparison import Report
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -96,7 +96,7 @@ def command(
     """
     # Threads make small products of vectors slower; numpy reads this when it is first imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from harness.policy_file import default_policy_text, load_policy
+    from harness.regression.policy_file import default_policy_text, load_policy
     from harness.store.database import store_path
     from harness.store.queries import refresh
 
@@ -122,7 +122,7 @@ def command(
         for line in workflow_commands(report):
             click.echo(line, err=True)
     if baseline_file is not None and comparison.gate.outcome == "pass":
-        from harness.baseline import move_baseline, read_baseline
+        from harness.regression.baseline import move_baseline, read_baseline
 
         before = read_baseline(baseline_file) if baseline_file.exists() else None
         moved = move_baseline(baseline_file, comparison, before)
@@ -140,10 +140,10 @@ def _compare(
     noise: bool,
 ) -> Comparison | None:
     """The comparison asked for; None where the candidate is the baseline file's own."""
-    from harness.baseline import baseline_evaluations, read_baseline
     from harness.errors import HarnessError
-    from harness.pairing import named_evaluations
-    from harness.regression import compare
+    from harness.regression.baseline import baseline_evaluations, read_baseline
+    from harness.regression.compare import compare
+    from harness.regression.pairing import named_evaluations
 
     if len(names) == 2:
         bases = [named_evaluations(path, name.strip()) for name in names[0].split(",")]
@@ -165,8 +165,8 @@ def _compare(
 
 
 def _report(path: Path, comparison: Comparison, flips: int) -> Report:
-    from harness.causes import find_causes, find_symptoms
-    from harness.flips import find_flips, find_unpaired
+    from harness.regression.causes import find_causes, find_symptoms
+    from harness.regression.flips import find_flips, find_unpaired
     from harness.report.comparison import Report
 
     suites = comparison.suites
@@ -182,7 +182,7 @@ def _report(path: Path, comparison: Comparison, flips: int) -> Report:
 def _record(path: Path, report: Report) -> None:
     """Keeps regressions in the store; where that fails the verdict, which is out, still stands."""
     from harness.errors import HarnessError
-    from harness.regression_record import record_comparison
+    from harness.regression.record import record_comparison
 
     try:
         record_comparison(path, report.comparison, report.causes, report.symptoms)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.causes import Cause, Symptom
-from harness.flips import Flip, Unpaired, count_flips
-from harness.regression import Comparison, MetricVerdict, SuiteComparison
+from harness.regression.causes import Cause, Symptom
+from harness.regression.compare import Comparison, MetricVerdict, SuiteComparison
+from harness.regression.flips import Flip, Unpaired, count_flips
 from harness.store.queries import EvaluationRow
 
 # Raised when the JSON document changes in a way that a reader could stumble over; its schema is

@@ -12,9 +12,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from harness.flips import Flip, Unpaired, count_flips
-from harness.measure_pairs import ALL
-from harness.regression import Comparison, MetricVerdict, SuiteComparison
+from harness.regression.compare import Comparison, MetricVerdict, SuiteComparison
+from harness.regression.flips import Flip, Unpaired, count_flips
+from harness.regression.measure import ALL
 from harness.report.comparison import Report
 from harness.statistics.decide import Verdict
 

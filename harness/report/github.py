@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.flips import Flip
-from harness.measure_pairs import ALL
-from harness.regression import MetricVerdict, SuiteComparison
+from harness.regression.compare import MetricVerdict, SuiteComparison
+from harness.regression.flips import Flip
+from harness.regression.measure import ALL
 from harness.report.comparison import Report
 from harness.report.comparison_table import is_share, p_value, settling, shown, signed
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-from harness.regression import MetricVerdict
+from harness.regression.compare import MetricVerdict
 from harness.report.comparison import Report
 from harness.report.comparison_table import settling
 

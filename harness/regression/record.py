@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.causes import Cause, Symptom
-from harness.regression import Comparison, MetricVerdict, SuiteComparison
+from harness.regression.causes import Cause, Symptom
+from harness.regression.compare import Comparison, MetricVerdict, SuiteComparison
 from harness.report.comparison import row
 from harness.store.regressions import Regression, record, regressions, set_status
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.regression import SuiteComparison
+from harness.regression.compare import SuiteComparison
 from harness.statistics.clusters import Labels
 from harness.store.database import connect
 from harness.store.paired import PairedScores

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import yaml
 
 from harness.errors import HarnessError
-from harness.policy import Policy, Rule
+from harness.regression.policy import Policy, Rule
 
 # setting -> (test of its value, what is expected)
 _Check = tuple[Callable[[Any], bool], str]
@@ -56,7 +56,7 @@ _RULE: dict[str, _Check] = {
 
 def default_policy_text() -> str:
     """The default policy as a file with comments, to be saved and changed."""
-    return files("harness").joinpath("default_policy.yaml").read_text(encoding="utf-8")
+    return files("harness.regression").joinpath("default_policy.yaml").read_text(encoding="utf-8")
 
 
 def load_policy(path: Path | None, margins: Sequence[str] = ()) -> Policy:

@@ -10,8 +10,8 @@ import numpy as np
 
 from harness.errors import HarnessError
 from harness.items.schema import JASTER_ASIDE
-from harness.measure_pairs import ALL, Measured
-from harness.pairing import Pair
+from harness.regression.measure import ALL, Measured
+from harness.regression.pairing import Pair
 from harness.statistics.clusters import Floats
 from harness.statistics.noise import CheckpointNoise, detrended_noise, pooled_noise
 from harness.store.dataset_means import Place, dataset_means

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.measure_pairs import ALL, Measured, measure_pairs
-from harness.regression import SuiteComparison
+from harness.regression.compare import SuiteComparison
+from harness.regression.measure import ALL, Measured, measure_pairs
 from harness.statistics.multiplicity import benjamini_hochberg
 from harness.store.lineage import origin
 from harness.store.paired import symptom_scores

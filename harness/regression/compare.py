@@ -6,13 +6,12 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from harness.measure_pairs import Measured, measure_pairs
-from harness.pairing import Pair, Pairs, find_pairs
-from harness.policy import Policy, Settings
+from harness.regression.measure import Measured, measure_pairs
+from harness.regression.pairing import Pair, Pairs, find_pairs
+from harness.regression.policy import Policy, Settings
 from harness.statistics.decide import Decision, Verdict, correct, decide_paired
 from harness.store.paired import PairedScores, paired_scores
 from harness.store.queries import EvaluationRow
@@ -151,7 +150,7 @@ def compare(
     ]
     tau: list[dict[str, CheckpointNoise]] = []
     if noise:
-        from harness.run_noise import run_noise
+        from harness.regression.noise import run_noise
 
         tau = [run_noise(path, *part) for part in zip(pairs.pairs, measured, strict=True)]
     return judge_pairs(pairs, scores, measured, policy, required, tau)
@@ -174,7 +173,7 @@ def judge_pairs(
     """
     every: list[Measured] = []
     settings: list[Settings] = []
-    for part, own in zip_longest(measured, noise, fillvalue={}):
+    for part, own in zip(measured, noise or [{}] * len(measured), strict=True):
         every += part
         settings += [
             _with_noise(policy.settings(one.suite, one.place), own.get(one.place)) for one in part

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.protocol_difference import protocol_difference
+from harness.regression.difference import protocol_difference
 from harness.store.lineage import judges_of, temperatures
 from harness.store.paired import Judge
 from harness.store.queries import (

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import HarnessError
-from harness.regression import Comparison
+from harness.regression.compare import Comparison
 from harness.store.queries import EvaluationRow, evaluations
 
 
