@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from harness.engines.types import Generation, Request
 from harness.errors import HarnessError
@@ -18,6 +20,7 @@ from harness.protocols import catalogue
 from harness.protocols.catalogue import open_suite, protocol_from
 from harness.protocols.code import Code
 from harness.protocols.types import Answer, Ask
+from harness.report.leaderboard import print_boards
 from harness.report.standings import boards
 from harness.scoring.code.score import HarnessFaultError
 from harness.scoring.code.types import VERDICTS, CodeOutcome, CodeRun
@@ -216,4 +219,56 @@ def test_an_evaluation_and_a_sandbox_that_fails_in_between(tmp_path: Path) -> No
     assert (count.reused, count.done, count.failed) == (11, 12, 0)
     (board,), _ = boards(store)
     assert (board.suite, board.genres) == ("code-ja", ("coding",))
+    assert board.standings[0].measured.score.mean == pytest.approx(0.5)
+
+
+@dataclass
+class Sampler(Programmer):
+    """Answers right in the first `right[prompt]` of each prompt's samples."""
+
+    right: dict[str, int] = field(default_factory=dict)
+
+    def generate(self, queue: deque[Request]) -> Iterator[Generation]:
+        asked: Counter[str] = Counter()
+        while queue:
+            request = queue.popleft()
+            prompt = str(request.prompt).removeprefix("user:").removesuffix("\n")
+            asked[prompt] += 1
+            good = asked[prompt] <= self.right[prompt]
+            text = self.answers[prompt] if good else "pass"
+            yield Generation(request.key, text, "stop", 10, 1)
+
+
+def test_pass_at_k_stands_on_the_board(tmp_path: Path) -> None:
+    store = tmp_path / "results.duckdb"
+    items = open_suite("code-ja", limit=3).items
+    tasks = {item.turns[0]: item.code for item in items if item.code}
+    answers = {prompt: fenced(code.reference) for prompt, code in tasks.items()}
+    right = dict(zip(tasks, (0, 1, 4), strict=True))
+    engine = Sampler(answers, right=right)
+    run(store, items, engine, protocol=Code(runner=run_trusted), samples=4)
+    (board,), _ = boards(store)
+    (standing,) = board.standings
+    assert {k: one.mean for k, one in standing.measured.pass_at.items()} == pytest.approx(
+        {1: (0 + 1 / 4 + 1) / 3, 4: 2 / 3}
+    )
+    assert standing.to_dict()["pass_at"]["4"]["clusters"] == 3
+    console = Console(width=200, record=True, file=io.StringIO())
+    print_boards(console, [board], 0)
+    assert "pass@1 41.7 (" in console.export_text()
+
+
+def test_the_sandbox_scores_what_a_model_wrote(tmp_path: Path) -> None:
+    """The suite as a user names it: no runner of our own."""
+    if catalogue.code_runner() is None:
+        pytest.skip("no sandbox here")
+    suite = open_suite("code-ja", limit=8)
+    answers = {
+        item.turns[0]: fenced(item.code.reference if n % 2 else "import os\nos._exit(0)")
+        for n, item in enumerate(suite.items)
+        if item.code
+    }
+    store = tmp_path / "results.duckdb"
+    run(store, suite.items, Programmer(answers), protocol=suite.protocol)
+    (board,), _ = boards(store)
     assert board.standings[0].measured.score.mean == pytest.approx(0.5)

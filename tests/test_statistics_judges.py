@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.statistics.components import predicted_se, variance_components
 from harness.statistics.judge_correction import prediction_powered_mean, rogan_gladen
+from harness.statistics.nested_components import predicted_se, variance_components
 
 
 def nested(

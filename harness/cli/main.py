@@ -19,6 +19,8 @@ COMMANDS = {
     "show": ("harness.cli.show", "Read one evaluation: items, answers, failures."),
     "format": ("harness.cli.format", "What is lost to output format, what to knowledge."),
     "score": ("harness.cli.score", "Score stored answers again, without a model."),
+    "judge": ("harness.cli.judge", "Find out whether a judge can be trusted."),
+    "pairwise": ("harness.cli.pairwise", "Have a judge compare two evaluations' answers."),
     "import": ("harness.cli.import_", "Bring other harnesses' answers into the store."),
     "checkpoint": ("harness.cli.checkpoint", "Inspect checkpoints; import a GGUF."),
     "items": ("harness.cli.items", "Validate evalsets, import items, print probes."),

@@ -22,7 +22,7 @@ SCORING_VERSION = 2
 class Score:
     """One number for one item under one metric.
 
-    value    0.0 to 1.0
+    value    0.0 to 1.0, but for measures such as an answer's length
     failure  why the strict score is below 1.0; None there when it is not, and on other metrics
     """
 
