@@ -646,3 +646,25 @@ def test_judges_must_agree(store: Path, compare: Run) -> None:
     rate(store, a, "judge-2", "prompts", lambda item, repeat: 5.0)
     assert "choose one with --judge" in compare("a", "c")[2]
     assert compare("a", "c", "--judge", "judge-2", "--margin", "1")[0] == 0
+
+
+def test_what_a_rule_verifies_is_rated_by_it(store: Path, compare: Run) -> None:
+    """Our own MT-Bench rates a verified answer 1 or 10, whatever the judge said."""
+    protocol = {"protocol": "mt-bench", "name": "harness-1", "lowest": 1}
+    made = {}
+    for name, right in (("a", 30), ("b", 20)):
+        tone = by_item([0.5] * 40) | by_item([0.5] * 20, "writing")
+        verified = by_item([1.0] * right + [0.0] * (40 - right))
+        made[name] = MadeScores(name, {"length": tone, "verified": verified}, protocol=protocol)
+    keep(store, *made.values())
+    rate(store, made["a"], "judge", "prompts", lambda item, repeat: 4.0 + repeat)
+    rate(store, made["b"], "judge", "prompts", lambda item, repeat: 5.0 + repeat)
+    _, out, _ = compare("a", "b", "--json")
+    found = rows(out)
+    assert found["math/all/rating"]["base"] == pytest.approx(1 + 9 * 30 / 40)
+    assert found["math/all/rating"]["change"] == pytest.approx(-9 * 10 / 40)
+    assert found["writing/all/rating"]["change"] == pytest.approx(1.0)
+    assert found["all/all/rating"]["change"] == pytest.approx((1.0 - 2.25) / 2)
+    assert json.loads(out)["suites"][0]["ranking"] == "rating"
+    # Lengths are described, not judged.
+    assert not any("length" in place for place in found)
