@@ -172,6 +172,12 @@ def test_only_common_items_count_and_the_rest_is_listed(store: Path, compare: Ru
     assert "Scored on BASE only and left out: 11 items (math/007" in " ".join(page.split())
 
 
+def test_other_engines_are_named(store: Path, compare: Run) -> None:
+    keep(store, strict("a", BEFORE, engine="vllm 1"), strict("b", BEFORE, engine="vllm 2"))
+    page = " ".join(compare("a", "b")[1].split())
+    assert "Engines differ, which may move scores too: vllm 1, vllm 2." in page
+
+
 def test_failures_beyond_the_policy_keep_a_pass_away(store: Path, compare: Run) -> None:
     after: list[float | None] = [1.0] * 90 + [None] * 10
     keep(store, strict("a", [1.0] * 100), strict("b", after))
