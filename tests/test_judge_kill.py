@@ -61,14 +61,14 @@ def test_killed_and_resumed_no_judgment_is_lost_and_none_paid_for_twice(
         kills += 1
         time.sleep(0.3)  # replies in flight reach the closed connection
         kept = judged_contents(store)
-        # All that had been delivered is durable, but what was in flight.
-        assert len(set(server.paid) - kept) <= 2 * kills
+        # All that had been delivered is durable, but what was in flight or on its way to the disk.
+        assert len(set(server.paid) - kept) <= 4 * kills
     assert kills >= 2
     books = Counter(server.paid)
     assert subprocess.run(command, check=False).returncode == 0
     for content in kept:
         assert server.paid[content] == books[content]  # asked no more once it was kept
-    assert sum(server.paid.values()) - len(server.paid) <= 2 * kills
+    assert sum(server.paid.values()) - len(server.paid) <= 4 * kills
     assert judged_contents(store) == set(server.paid)
     (row,) = board(store)
     assert (row["judged"], row["unjudged"], row["state"]) == (30, 0, "complete")

@@ -15,7 +15,7 @@ from harness.scoring.normalise import trim
 
 # Raised whenever any function of this package can score an answer differently: it is part of
 # every protocol's hash.
-SCORING_VERSION = 2
+SCORING_VERSION = 3
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Where the variance of ratings comes from, and slopes within groups."""
+"""Where the variance of ratings comes from, what error a design would have, slopes in groups."""
 
 from __future__ import annotations
 
@@ -110,6 +110,28 @@ def variance_split(
         None if generation is None else generation * float(np.square(n_ij).sum()) / total**2,
         None if judge is None else judge / total,
     )
+
+
+def predicted_se(
+    found: VarianceSplit, items: int, generations: int = 1, judgments: int = 1, paired: bool = True
+) -> float:
+    """The standard error of a change between two checkpoints that a design would have.
+
+    items                 items asked of both checkpoints
+    generations judgments generations of each item, judgments of each generation
+    paired                the same items at both, whose own difficulty then drops out
+
+        se² = 2 (generation/(I·J) + judge/(I·J·K)), unpaired with questions/I as well
+
+    A lower bound: items also differ in how much they change. A part that is None counts as 0, being
+    within another.
+    """
+    if min(items, generations, judgments) < 1:
+        raise ValueError("a design has at least one item, generation and judgment")
+    variance = (found.generation or 0.0) / generations
+    variance += (found.judge or 0.0) / (generations * judgments)
+    variance += 0.0 if paired else found.questions
+    return math.sqrt(2 * variance / items)
 
 
 def within_slope(
