@@ -172,6 +172,32 @@ def test_only_common_items_count_and_the_rest_is_listed(store: Path, compare: Ru
     assert "Scored on BASE only and left out: 11 items (math/007" in " ".join(page.split())
 
 
+def test_what_the_policy_asks_for_and_is_not_there(
+    store: Path, compare: Run, tmp_path: Path
+) -> None:
+    keep(store, strict("a", BEFORE), strict("b", BEFORE, later=1))
+    keep(store, strict("c", AFTER, later=2))
+    policy = tmp_path / "policy.yaml"
+
+    def under(text: str, cand: str = "b") -> tuple[int, str]:
+        policy.write_text(f"version: 1\nrules:\n{text}")
+        status, out, _ = compare("a", cand, "--policy", str(policy), "--flips", "0")
+        return status, " ".join(out.split())
+
+    wide = '  - match: "*/*/*"\n    margin: 0.3\n    critical: true\n'
+    assert under(wide)[0] == 0
+    few = wide + "    min_items: 41\n"
+    status, page = under(few, "c")
+    assert (status, "40 paired items, the policy wants 41" in page) == (2, True)
+    assert under(wide, "c")[0] == 1
+    status, page = under(wide + '  - match: "math/gsm/strict"\n    critical: true\n')
+    assert (status, "math/gsm/strict: critical, and not measured" in page) == (2, True)
+    other = wide + '  - match: "math/all/strict"\n    suite: "other"\n    critical: true\n'
+    assert under(other)[0] == 2
+    status, page = under(wide.replace("true", "false"), "c")
+    assert (status, "no metric is critical under this policy" in page) == (2, True)
+
+
 def test_other_engines_are_named(store: Path, compare: Run) -> None:
     keep(store, strict("a", BEFORE, engine="vllm 1"), strict("b", BEFORE, engine="vllm 2"))
     page = " ".join(compare("a", "b")[1].split())
