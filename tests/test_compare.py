@@ -212,6 +212,16 @@ def test_failures_beyond_the_policy_keep_a_pass_away(store: Path, compare: Run) 
     assert "10.0% of the requests of b failed, the policy allows 2.0%" in out
 
 
+def test_a_genre_that_is_missing_keeps_a_pass_away(store: Path, compare: Run) -> None:
+    both = by_item([1.0] * 100) | by_item([1.0] * 20, "coding")
+    keep(store, MadeScores("a", {"strict": both}), strict("b", [1.0] * 100, later=1))
+    status, out, _ = compare("a", "b")
+    assert status == 2
+    assert "made-up coding: b has no strict here" in out
+    # The other way round there is only more to see.
+    assert compare("b", "a")[0] == 0
+
+
 def test_an_unfinished_evaluation_keeps_a_pass_away(store: Path, compare: Run) -> None:
     keep(store, strict("a", [1.0] * 100), strict("b", [1.0] * 80, state="running"))
     status, out, _ = compare("a", "b")
@@ -675,6 +685,12 @@ def test_judges_must_agree(store: Path, compare: Run) -> None:
     assert status == 1
     rate(store, c, "judge-2", "prompts", lambda item, repeat: 5.0)
     assert compare("b", "c", "--margin", "1")[0] == 0
+    d = MadeScores("d", {"tone": by_item([0.5] * 40)})
+    keep(store, d)
+    # Two judgments in forty cannot be read.
+    rate(store, d, "judge-2", "prompts", lambda item, _: None if item[-2:] in ("05", "06") else 5.0)
+    status, out, _ = compare("b", "d", "--margin", "1")
+    assert (status, "5.0% of the baseline's items have no rating at d" in out) == (2, True)
     rate(store, a, "judge-2", "prompts", lambda item, repeat: 5.0)
     assert "choose one with --judge" in compare("a", "c")[2]
     assert compare("a", "c", "--judge", "judge-2", "--margin", "1")[0] == 0
