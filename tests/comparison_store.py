@@ -9,6 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from harness.cli import main as entry
 from harness.items.schema import content_hash
 from harness.store import database
 from harness.store.write import ingest, spool
@@ -252,3 +255,42 @@ def rate(
             "0, 0, NULL, 0, '', now())",
             judgments,
         )
+
+
+# 40 items: 9 broke, 1 was mended, 30 stayed.
+BEFORE = [1] * 9 + [0] + [1] * 20 + [0] * 10
+AFTER = [0] * 9 + [1] + [1] * 20 + [0] * 10
+Run = Callable[..., tuple[int, str, str]]
+
+
+def command(
+    store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """Runs `harness compare` on a store in this process: (exit status, stdout, stderr)."""
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        line = ["harness", "compare", *arguments, "--store", str(store)]
+        monkeypatch.setattr("sys.argv", line)
+        with pytest.raises(SystemExit) as end:
+            entry.main()
+        out, err = capsys.readouterr()
+        return int(end.value.code or 0), out, err
+
+    return run
+
+
+def strict(
+    name: str, values: Sequence[float | None], genre: str = "math", **more: Any
+) -> MadeScores:
+    return MadeScores(name, {"strict": by_item(values, genre)}, **more)
+
+
+def rows(found: str) -> dict[str, dict[str, Any]]:
+    document = json.loads(found)
+    return {
+        f"{one['genre']}/{one['dataset']}/{one['metric']}": one
+        for suite in document["suites"]
+        for one in suite["metrics"]
+    }

@@ -12,12 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.comparison_store import MadeScores, by_item, keep
+from tests.comparison_store import AFTER, BEFORE, MadeScores, by_item, keep
 
 ROOT = Path(__file__).parent.parent
 ACTION = ROOT / ".github" / "actions" / "compare" / "action.yml"
-BEFORE = [1] * 9 + [0] + [1] * 20 + [0] * 10
-AFTER = [0] * 9 + [1] + [1] * 20 + [0] * 10
 
 
 @pytest.fixture
