@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,9 @@ import jsonschema
 import pytest
 
 from harness.cli import main as entry
+from harness.engines.types import Generation, Request
+from harness.evaluate import evaluate
+from harness.protocols.short_answer import ShortAnswer
 from harness.store.regressions import regressions, set_status
 from tests.comparison_store import (
     AFTER,
@@ -26,6 +32,7 @@ from tests.comparison_store import (
     keep,
     strict,
 )
+from tests.test_evaluate import CHECKPOINT, ScriptedEngine, letter, render
 
 
 @pytest.fixture
@@ -308,3 +315,42 @@ def test_other_engines_are_named(store: Path, compare: Run) -> None:
     keep(store, strict("a", BEFORE, engine="vllm 1"), strict("b", BEFORE, engine="vllm 2"))
     page = " ".join(compare("a", "b")[1].split())
     assert "Engines differ, which may move scores too: vllm 1, vllm 2." in page
+
+
+class Forgetful(ScriptedEngine):
+    """Answers B where the question's number ends in one of `forgotten`."""
+
+    forgotten = ("3", "7")
+
+    def generate(self, queue: deque[Request]) -> Iterator[Generation]:
+        wrong = {
+            one.key for one in queue if any(f"{d}。" in str(one.prompt) for d in self.forgotten)
+        }
+        for one in super().generate(queue):
+            yield replace(one, text="B") if one.key in wrong and one.text else one
+
+
+def test_what_evaluations_stored_is_compared(store: Path, compare: Run) -> None:
+    items = [letter(number) for number in range(40)]
+    later = replace(CHECKPOINT, name="run/step_2", fingerprint="e" * 64, step=2)
+    for checkpoint, engine in ((CHECKPOINT, ScriptedEngine()), (later, Forgetful())):
+        evaluate(
+            checkpoint,
+            ShortAnswer("t", choice=True),
+            items,
+            store=store,
+            render=render,
+            open_engine=lambda engine=engine: engine,  # type: ignore[misc]
+        )
+    status, out, _ = compare("run/step_1", "run/step_2", "--json", "--flips", "20")
+    (suite,) = json.loads(out)["suites"]
+    found = {f"{one['genre']}/{one['metric']}": one for one in suite["metrics"]}
+    assert found["reasoning/strict"]["change"] == pytest.approx(-8 / 40)
+    assert found["reasoning/strict"]["verdict"] == "regressed"
+    assert found["reasoning/format"]["change"] == found["reasoning/choice"]["change"] == 0
+    assert status == 1
+    assert [flip["item"] for flip in suite["flips"]] == [
+        f"t/{number:03d}" for number in (3, 7, 13, 17, 23, 27, 33, 37)
+    ]
+    assert {(flip["base_answer"], flip["cand_answer"]) for flip in suite["flips"]} == {("A", "B")}
+    assert {flip["cand_failure"] for flip in suite["flips"]} == {"knowledge"}

@@ -79,16 +79,16 @@ def find_flips(path: Path, compared: SuiteComparison, most: int) -> list[Flip]:
     of its change; items of genres that regressed stand before others of the same size."""
     scores, metric = compared.scores, compared.ranking
     rows, change = _changes(scores, metric)
-    regressed = {one.measured.genre for one in compared.verdicts if one.verdict == "regressed"} - {
-        "all"
-    }
+    regressed = {one.measured.genre for one in compared.verdicts if one.verdict == "regressed"}
     suspect = np.isin(
         scores.genre.codes[rows],
         [code for code, name in enumerate(scores.genre.labels) if name in regressed],
     )
-    order = np.lexsort((scores.item.codes[rows], ~suspect, -np.abs(change)))
+    # Ties are broken by the items' hashes: rows have no order of their own.
+    item = np.array([scores.item.labels[code] for code in scores.item.codes[rows]], dtype=str)
+    order = np.lexsort((item, ~suspect, -np.abs(change)))
     chosen = np.concatenate([order[change[order] < 0][:most], order[change[order] > 0][:most]])
-    hashes = [scores.item.labels[code] for code in scores.item.codes[rows[chosen]]]
+    hashes = item[chosen].tolist()
     if not hashes:
         return []
     base, cand = compared.pair.base, compared.pair.cand
@@ -116,7 +116,15 @@ def find_flips(path: Path, compared: SuiteComparison, most: int) -> list[Flip]:
                 cand_failure=after.failure,
             )
         )
-    return found
+    return sorted(
+        found,
+        key=lambda flip: (
+            not flip.is_broken,
+            -abs(flip.change),
+            flip.genre not in regressed,
+            flip.item,
+        ),
+    )
 
 
 def find_unpaired(path: Path, compared: SuiteComparison) -> Unpaired:
