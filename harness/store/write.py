@@ -154,6 +154,28 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "repeat": _INT,
         "key": _TEXT,
     },
+    "regressions": {
+        "id": _TEXT,
+        "baseline": _TEXT,
+        "candidate": _TEXT,
+        "run": _TEXT,
+        "baseline_step": _INT,
+        "step": _INT,
+        "protocol_hash": _TEXT,
+        "suite": _TEXT,
+        "genre": _TEXT,
+        "dataset": _TEXT,
+        "metric": _TEXT,
+        "evidence": _TEXT,
+        "policy": _TEXT,
+        "policy_hash": _TEXT,
+        "cause": _TEXT,
+        "status": _TEXT,
+        "fixed_at_step": _INT,
+        "note": _TEXT,
+        "created_at": _TIME,
+        "updated_at": _TIME,
+    },
     "imports": {
         "name": _TEXT,
         "path": _TEXT,
@@ -286,6 +308,13 @@ def _ingest_one(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
                 )
         if "judgments" in present:
             _ingest_judgments(connection, present["judgments"])
+        if "regressions" in present:
+            # The first row stays: its status may have moved on since.
+            connection.execute(
+                f"INSERT INTO regressions SELECT {_columns('regressions')} FROM read_parquet(?) "
+                "QUALIFY row_number() OVER (PARTITION BY id) = 1 ON CONFLICT (id) DO NOTHING",
+                [str(present["regressions"])],
+            )
         if "generations" in present:
             _ingest_generations(connection, present)
         else:
