@@ -21,6 +21,17 @@ def store_option(function: F) -> F:
     )(function)
 
 
+def column_names(pairs: Sequence[str]) -> dict[str, str]:
+    """{ours: theirs} of `--column OURS=THEIRS` options."""
+    names = {}
+    for pair in pairs:
+        ours, equals, theirs = pair.partition("=")
+        if not (ours and equals and theirs):
+            raise click.BadParameter(f"{pair!r}: expected OURS=THEIRS, as in run=model")
+        names[ours] = theirs
+    return names
+
+
 def table_options(function: F) -> F:
     """--json, --csv and --markdown: the same rows for machines and for documents."""
     for name, text in (

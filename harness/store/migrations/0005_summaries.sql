@@ -1,0 +1,29 @@
+-- Scores that other harnesses summed up, and what `harness watch` has judged.
+
+CREATE TABLE summaries (
+    run               VARCHAR NOT NULL,
+    step              BIGINT NOT NULL,
+    task              VARCHAR NOT NULL,
+    protocol          VARCHAR NOT NULL,  -- how it was asked, as far as it is told: "5-shot"; or ''
+    metric            VARCHAR NOT NULL,
+    value             DOUBLE NOT NULL,
+    stderr            DOUBLE,
+    n                 BIGINT,            -- items behind the value
+    higher_is_better  BOOLEAN,           -- NULL: not told
+    place             VARCHAR NOT NULL,  -- file:line it was first imported from
+    imported_at       TIMESTAMPTZ NOT NULL,
+    PRIMARY KEY (run, step, task, protocol, metric)
+);
+
+-- A checkpoint that `harness watch` has judged against the last good ones.
+CREATE TABLE watched (
+    run          VARCHAR NOT NULL,
+    fingerprint  VARCHAR NOT NULL,
+    step         BIGINT NOT NULL,
+    policy_hash  VARCHAR NOT NULL,       -- of suites, items, samples, levels
+    number       BIGINT NOT NULL,        -- place in the order of judging, from 1; it sets the level
+    verdict      VARCHAR NOT NULL,       -- first, good, inconclusive, regressed
+    evidence     JSON NOT NULL,          -- baseline, level, noise, a decision for each metric
+    judged_at    TIMESTAMPTZ NOT NULL,
+    PRIMARY KEY (run, fingerprint, policy_hash)
+);
