@@ -115,6 +115,28 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "normalised": _TEXT,
         "lenient": _TEXT,
     },
+    "regressions": {
+        "id": _TEXT,
+        "baseline": _TEXT,
+        "candidate": _TEXT,
+        "run": _TEXT,
+        "baseline_step": _INT,
+        "step": _INT,
+        "protocol_hash": _TEXT,
+        "suite": _TEXT,
+        "genre": _TEXT,
+        "dataset": _TEXT,
+        "metric": _TEXT,
+        "evidence": _TEXT,
+        "policy": _TEXT,
+        "policy_hash": _TEXT,
+        "cause": _TEXT,
+        "status": _TEXT,
+        "fixed_at_step": _INT,
+        "note": _TEXT,
+        "created_at": _TIME,
+        "updated_at": _TIME,
+    },
     "imports": {
         "name": _TEXT,
         "path": _TEXT,
@@ -237,6 +259,13 @@ def _ingest_one(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
                 "FROM read_parquet(?) new WHERE NOT EXISTS (FROM requests old "
                 "WHERE old.evaluation = new.evaluation AND old.key = new.key)",
                 [str(present["requests"])],
+            )
+        if "regressions" in present:
+            # The first row stays: its status may have moved on since.
+            connection.execute(
+                f"INSERT INTO regressions SELECT {_columns('regressions')} FROM read_parquet(?) "
+                "QUALIFY row_number() OVER (PARTITION BY id) = 1 ON CONFLICT (id) DO NOTHING",
+                [str(present["regressions"])],
             )
         if "generations" in present:
             _ingest_generations(connection, present)
