@@ -1,4 +1,7 @@
--- Scores that other harnesses summed up, and what `harness watch` has judged.
+-- Scores that other harnesses summed up, what `harness watch` has judged, and more of lineage.
+
+ALTER TABLE checkpoints ADD COLUMN phase VARCHAR;
+ALTER TABLE checkpoints ADD COLUMN learning_rate DOUBLE;
 
 CREATE TABLE summaries (
     run               VARCHAR NOT NULL,
