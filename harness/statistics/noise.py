@@ -17,9 +17,14 @@ from scipy import optimize, special, stats
 
 from harness.statistics.clusters import Floats, finite
 
-# Bound of one residual in robust standard deviations; with it a share of 16 % of second
-# differences may be arbitrarily large, about what two real events make in fifty checkpoints.
-_BOUND = 2.5
+# Bound of one residual in robust standard deviations: a third of the second differences may be
+# arbitrarily large, which is what real events make at one checkpoint in nine.
+_BOUND = 1.5
+# Degrees of freedom left by bounding, by simulation of independent normal noise (T = 6 to 100).
+_EFFICIENCY = 0.8
+# Kurtosis of lone normal peaks as `noise_tails` picks them, and √n times its standard error, by
+# simulation.
+_PEAK_KURTOSIS, _PEAK_ERROR = 2.7, 3.6
 # Least share of the squared standard error that is noise where checkpoints share items: no two of
 # them agree on more than nine tenths of what makes one item harder than another.
 _UNSHARED = 0.1
@@ -59,7 +64,7 @@ def detrended_noise(values: Sequence[float] | Floats) -> DetrendedNoise | None:
     independent noise (as in Rice 1984; Gasser, Sroka and Jennen-Steinmetz 1986). Their scale is a
     bounded M-scale (Huber and Ronchetti 2009, chapter 5): a fall or a spike or two do not pass for
     noise, but a score that flaps throughout does. Degrees of freedom are (tr A)²/tr A² of the sum
-    of squares, whose neighbours correlate by −2/3 and 1/6.
+    of squares, whose neighbours correlate by −2/3 and 1/6, times what bounding leaves.
 
     Raises ValueError: values not finite.
     """
@@ -69,7 +74,7 @@ def detrended_noise(values: Sequence[float] | Floats) -> DetrendedNoise | None:
         return None
     squares = np.square(rows[:-2] - 2 * rows[1:-1] + rows[2:]) / 6
     overlap = count + 2 * (max(count - 1, 0) * (2 / 3) ** 2 + max(count - 2, 0) / 36)
-    return DetrendedNoise(_m_scale(squares), count**2 / overlap)
+    return DetrendedNoise(_m_scale(squares), _EFFICIENCY * count**2 / overlap)
 
 
 def pooled_noise(
@@ -134,15 +139,17 @@ def noise_growth(series: Sequence[Floats], scales: Sequence[int]) -> dict[int, f
     The third difference of four adjoining means of w has variance 20σ²/w for independent noise
     (one order above the Hadamard variance of clock noise, Riley 2008, NIST SP 1065), whatever the
     quadratic trend. The median of its square over series and time, relative to that, is the
-    factor: at least 1, never falling with w. A scale too long to be seen grows as the last did.
+    factor: at least 1, never falling with w. A scale of which fewer than eight fit into the series
+    is not measured, since one real change would touch most differences: it grows as the last did.
     """
     factor: dict[int, float] = {}
     last, growth = 1.0, 1.0
     for scale in scales:
-        squares = [np.square(_third_difference(rows, scale)) * scale / 20 for rows in series]
-        seen = np.concatenate(squares) if squares else np.empty(0)
-        if seen.size and max(part.size for part in squares) >= scale:
-            found = max(last, float(np.median(seen)) / float(stats.chi2.median(1)))
+        long = [rows for rows in series if rows.size >= 8 * scale]
+        if long:
+            seen = np.concatenate([_third_difference(rows, scale) for rows in long])
+            squares = np.square(seen) * scale / 20
+            found = max(last, float(np.median(squares)) / float(stats.chi2.median(1)))
             growth, last = found / last, found
         elif scale > 1:
             last *= growth
@@ -150,11 +157,36 @@ def noise_growth(series: Sequence[Floats], scales: Sequence[int]) -> dict[int, f
     return factor
 
 
+def noise_tails(series: Sequence[Floats]) -> float:
+    """Excess kurtosis of checkpoint noise, from peaks: how much likelier than normal a checkpoint
+    far off the rest is. 0 where normal noise would do.
+
+    series  scores divided by their noise per checkpoint, each shape (checkpoints,)
+
+    Nothing regresses upwards, so the lone high checkpoints of a run tell how far a lone low one may
+    lie by chance (the empirical null of Efron 2004, from the side without effects). A peak is a
+    score above the mean of its neighbours whose neighbours do not themselves lie as far below the
+    mean of theirs: steps of learning, and falls, come in such pairs and are left out. The kurtosis
+    of the peaks counts where it exceeds that of normal noise at the one-sided 5 % level.
+    """
+    picked = []
+    for rows in series:
+        if rows.size >= 5:
+            height = (rows[1:-1] - (rows[:-2] + rows[2:]) / 2) / math.sqrt(1.5)
+            here, deepest = height[1:-1], np.minimum(height[:-2], height[2:])
+            picked.append(here[(here > 0) & (-deepest < 0.8 * here)])
+    peaks = np.concatenate(picked) if picked else np.empty(0)
+    if peaks.size < 2 or not peaks.any():
+        return 0.0
+    kurtosis = float((peaks**4).mean() / np.square(peaks).mean() ** 2)
+    if kurtosis <= _PEAK_KURTOSIS + float(stats.norm.isf(0.05)) * _PEAK_ERROR / peaks.size**0.5:
+        return 0.0
+    return 3 * kurtosis / _PEAK_KURTOSIS - 3
+
+
 def _third_difference(rows: Floats, scale: int) -> Floats:
     sums = np.concatenate([[0.0], np.cumsum(rows)])
     means = (sums[scale:] - sums[:-scale]) / scale
-    if means.size <= 3 * scale:
-        return np.empty(0)
     return (
         means[3 * scale :]
         - 3 * means[2 * scale : -scale]
@@ -165,10 +197,10 @@ def _third_difference(rows: Floats, scale: int) -> Floats:
 
 def _m_scale(squares: Floats) -> float:
     """σ² solving mean(min(x², b²σ²)) = κσ², from above."""
-    variance = float(squares.mean())
-    for _ in range(200):
+    variance = float(squares.max())
+    for _ in range(500):
         smaller = float(np.minimum(squares, _BOUND**2 * variance).mean()) / _CONSISTENT
-        if smaller >= variance * (1 - 1e-9):
+        if smaller >= variance * (1 - 1e-6):
             break
         variance = smaller
     return variance
@@ -183,10 +215,12 @@ def _common_tau2(raw: Floats, df: Floats, floor: Floats) -> float:
             ratio = np.where(raw > 0, raw / level, 0.0)
         return float(np.median(ratio / expected)) - 1
 
-    top = float((raw / expected).max())
-    if top <= 0 or excess(0.0) <= 0:
+    top = 2 * float((raw / expected).max())
+    # Not from 0, where a score without sampling error would divide by it.
+    least = 1e-9 * top
+    if top <= 0 or excess(least) <= 0:
         return 0.0
-    return float(optimize.brentq(excess, 0.0, top, xtol=1e-12 * top))
+    return float(optimize.brentq(excess, least, top, xtol=least))
 
 
 def _fit_prior(ratio: Floats, df: Floats, paired: bool) -> tuple[float, float]:

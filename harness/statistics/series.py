@@ -141,12 +141,15 @@ def window_contrasts(
     windows: Sequence[tuple[int, int, int]],
     noise: CheckpointNoise,
     growth: dict[int, float],
+    tails: float = 0.0,
 ) -> Contrasts:
     """The drop in each of `windows`, (end, after, before), with its error.
 
     Error of items: the clustered variance of the items' own changes, and τ²·(1/after + 1/before);
     of summaries: the whole noise of the series times that. `growth` raises the noise of means over
-    `after` checkpoints (`noise_growth`). Degrees of freedom by Welch and Satterthwaite.
+    many checkpoints (`noise_growth`). Degrees of freedom by Welch and Satterthwaite. With an excess
+    kurtosis `tails` (`noise_tails`) the p is at least that of the scaled t of the kurtosis that the
+    mean of so many checkpoints has: one low checkpoint must be lower than where noise is normal.
     """
     end, after, before = (np.array(column, dtype=np.intp) for column in zip(*windows, strict=True))
     weights = np.zeros((len(windows), series.steps.size))
@@ -154,7 +157,8 @@ def window_contrasts(
         weights[row, last - many + 1 : last + 1] = 1 / many
         weights[row, last - many - base + 1 : last - many + 1] = -1 / base
     change = weights @ series.values
-    share = (1 / after + 1 / before) * np.array([growth[many] for many in after.tolist()])
+    white = 1 / after + 1 / before
+    share = _growth_at(growth, after) / after + _growth_at(growth, before) / before
     if series.items is not None and series.cluster is not None:
         sampled = np.concatenate(
             [
@@ -165,7 +169,7 @@ def window_contrasts(
             ]
         )
         # Noise beyond sampling: τ², and what windows do not average out.
-        extra = np.maximum(0.0, noise.total * share - noise.sampling * (1 / after + 1 / before))
+        extra = np.maximum(0.0, noise.total * share - noise.sampling * white)
         sampled_df = satterthwaite_df(np.bincount(series.cluster).astype(np.float64))
         variance = sampled + extra
         doubt = np.square(sampled) / sampled_df + np.square(extra) / noise.df
@@ -174,15 +178,29 @@ def window_contrasts(
         # Checkpoints scored on fewer items than the rest are that much noisier.
         relative = np.ones(len(windows))
         if series.variance is not None and noise.sampling > 0:
-            own = np.square(weights) @ series.variance / (1 / after + 1 / before)
+            own = np.square(weights) @ series.variance / white
             relative = np.maximum(1.0, own / noise.sampling)
         variance = noise.total * share * relative
         df = np.full(len(windows), noise.df)
     se = np.sqrt(variance)
     with np.errstate(divide="ignore", invalid="ignore"):
         # A series that never moved and has no errors says nothing about its noise.
-        p = np.where(se > 0, stats.t.cdf(change / se, df), 1.0)
+        t = np.where(se > 0, change / se, 0.0)
+    p = np.where(se > 0, stats.t.cdf(t, df), 1.0)
+    if tails > 0:
+        # Of kurtosis 3 + 6/(df − 4), and variance 1 once scaled.
+        excess = tails * (weights**4).sum(axis=1) / np.square(np.square(weights).sum(axis=1))
+        heavy = 4 + 6 / excess
+        p = np.maximum(p, stats.t.cdf(t * np.sqrt(heavy / (heavy - 2)), heavy))
     return Contrasts(end, after, before, change, se, df, p)
+
+
+def _growth_at(growth: dict[int, float], counts: Labels) -> Floats:
+    """The growth at the shortest scale that is no shorter than each count, or at the longest."""
+    scales = np.array(sorted(growth))
+    found = np.array([growth[scale] for scale in scales.tolist()])
+    answer: Floats = found[np.minimum(np.searchsorted(scales, counts), scales.size - 1)]
+    return answer
 
 
 def _ordered(metric: str, steps: Sequence[int]) -> tuple[Labels, Steps]:

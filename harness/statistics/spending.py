@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+# Length of the first octave of the dyadic schedule.
+_FIRST = 16
+
 Schedule = Literal["equal", "dyadic", "inverse-square"]
 
 
@@ -15,8 +18,9 @@ def spent_at(
     dependence; the spending view is that of Lan and DeMets 1983).
 
     equal           α/planned: for a run of a known number of checkpoints, none after them
-    dyadic          α/((j+1)(j+2)·2^j) for checkpoints 2^j … 2^(j+1) − 1: for ever; falls little
-                    faster than 1/t, so that late checkpoints are still watched
+    dyadic          α/2 shared by the first sixteen checkpoints, then α/((j+1)(j+2)) by those from
+                    16·2^(j−1) + 1 to 16·2^j: for ever; falls little faster than 1/t, so that late
+                    checkpoints are still watched
     inverse-square  6α/(π²t²): for ever, most of it on the first checkpoints
 
     Raises ValueError: a checkpoint below 1, alpha outside (0, 1), `equal` without `planned`.
@@ -30,6 +34,7 @@ def spent_at(
             raise ValueError("equal spending needs the number of checkpoints planned")
         return alpha / planned if checkpoint <= planned else 0.0
     if schedule == "dyadic":
-        octave = checkpoint.bit_length() - 1
-        return alpha / ((octave + 1) * (octave + 2) * 2**octave)
+        octave = ((checkpoint - 1) // _FIRST).bit_length()
+        length = _FIRST * 2 ** max(0, octave - 1)
+        return alpha / ((octave + 1) * (octave + 2) * length)
     return alpha * 6 / (3.141592653589793 * checkpoint) ** 2

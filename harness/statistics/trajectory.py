@@ -15,6 +15,7 @@ from harness.statistics.noise import (
     CheckpointNoise,
     detrended_noise,
     noise_growth,
+    noise_tails,
     pooled_noise,
 )
 from harness.statistics.series import Contrasts, MetricSeries, window_contrasts
@@ -22,8 +23,9 @@ from harness.statistics.spending import Schedule, spent_at
 
 # The name of the series that averages all others.
 EVERYTHING = "(all metrics)"
-# A window is compared with at least this many checkpoints before it, where there are.
-_BASELINE = 4
+# A window is compared with at least this many checkpoints before it, and with this many times its
+# own length, where there are.
+_NEAR = 4
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Finding:
     change se df p   the drop at the window that shows it best, and its own one-sided p
     p_run            p corrected for every metric, window and checkpoint of the run
     window baseline  checkpoints averaged after and before
-    good bad         the score before the break, and over `window` checkpoints after it
+    good bad         the score before the break, and after it over `window` checkpoints at most
     persistence      lasting, transient (came back at step `recovered`) or recent (too early to say)
     lowest           step of the lowest score while it lasted
     down             checkpoints that it lasted
@@ -103,12 +105,14 @@ class TrajectoryReport:
     """What a run shows: incidents ranked by evidence, and what they rest on.
 
     noise    of each metric;  growth: how means over w checkpoints exceed independent noise
+    tails    excess kurtosis of the noise, from the run's lone high checkpoints
     tests    comparisons made, all of which `alpha` covers
     """
 
     incidents: tuple[Incident, ...]
     noise: dict[str, CheckpointNoise]
     growth: dict[int, float]
+    tails: float
     tests: int
     alpha: float
 
@@ -140,13 +144,13 @@ def trajectory(
     noise     of metrics known beforehand, as pooled over earlier runs; the rest is estimated here
 
     At each checkpoint, each metric's last w = 1, 2, 4, 8, … checkpoints are compared with the
-    max(4, w) before them (fewer at the start): one bad checkpoint, a small lasting fall and a slow
-    decay each have a window that shows them best. The denominator holds sampling error and
-    checkpoint noise (`pooled_noise`, `noise_growth`), estimated from the run about its own trends;
-    a rising series therefore has to lose more than its own wobble. All p-values of a checkpoint,
-    over metrics and windows, are corrected by Holm's method and held against that checkpoint's
-    share of `alpha`. The mean of all metrics, in units of their noise, is one more series, for a
-    fault that lowers many a little.
+    max(4, w) before them and with the 4w before them (fewer at the start): one bad checkpoint, a
+    small lasting fall and a slow decay each have a window that shows them best. The denominator
+    holds sampling error and checkpoint noise (`pooled_noise`, `noise_growth`), the p its tails
+    (`noise_tails`), all estimated from the run about its own trends: a rising series has to lose
+    more than its own wobble. All p-values of a checkpoint, over metrics and windows, are corrected
+    by Holm's method and held against that checkpoint's share of `alpha`. The trimmed mean of all
+    metrics, in units of their noise, is one more series, for a fault that lowers many a little.
 
     Per metric the strongest window is a finding; it is located by likelihood, followed until it
     comes back, and windows that straddle its break or its return are dropped, so that one event is
@@ -166,13 +170,14 @@ def trajectory(
         estimated |= {EVERYTHING: pooled_noise([own], [0.0], paired=False)[0]}
     longest = max(one.steps.size for one in watched)
     scales = [2**power for power in range(longest.bit_length()) if 2 ** (power + 1) <= longest]
-    growth = noise_growth(
-        [one.values / estimated[one.metric].total ** 0.5 for one in series
-         if estimated[one.metric].total > 0],
-        scales or [1],
-    )  # fmt: skip
+    standard = [
+        one.values / estimated[one.metric].total ** 0.5
+        for one in series
+        if estimated[one.metric].total > 0
+    ]
+    growth, tails = noise_growth(standard, scales or [1]), noise_tails(standard)
     contrasts = {
-        one.metric: window_contrasts(one, windows, estimated[one.metric], growth)
+        one.metric: window_contrasts(one, windows, estimated[one.metric], growth, tails)
         for one in watched
         if (windows := _windows(one.steps.size, scales))
     }
@@ -186,9 +191,10 @@ def trajectory(
         )
     ]
     return TrajectoryReport(
-        incidents=tuple(_incidents(findings, series, estimated, growth)),
+        incidents=tuple(_incidents(findings, series, estimated, growth, tails)),
         noise=estimated,
         growth=growth,
+        tails=tails,
         tests=sum(found.p.size for found in contrasts.values()),
         alpha=alpha,
     )
@@ -217,24 +223,31 @@ def _noise_of(
 def _everything(
     series: Sequence[MetricSeries], noise: dict[str, CheckpointNoise]
 ) -> MetricSeries | None:
-    """The mean of the metrics that every checkpoint has, each in units of its noise; None for
-    fewer than three."""
+    """The mean of the metrics that every checkpoint has, each in units of its noise, without the
+    highest and the lowest fifth at each, so that no single metric moves it; None below five."""
+    from scipy import stats
+
     steps = np.unique(np.concatenate([one.steps for one in series]))
     whole = [one for one in series if one.steps.size == steps.size and noise[one.metric].total > 0]
-    if len(whole) < 3:
+    if len(whole) < 5:
         return None
     scaled = [(one.values - one.values.mean()) / noise[one.metric].total ** 0.5 for one in whole]
-    return MetricSeries(EVERYTHING, steps, np.mean(scaled, axis=0), None, unit="noise sd")
+    return MetricSeries(
+        EVERYTHING, steps, stats.trim_mean(scaled, 0.2, axis=0), None, unit="noise sd"
+    )
 
 
 def _windows(size: int, scales: Sequence[int]) -> list[tuple[int, int, int]]:
     """(end, after, before) of every comparison that a series of this length allows."""
-    return [
-        (end, scale, min(max(_BASELINE, scale), end - scale + 1))
-        for end in range(1, size)
-        for scale in scales
-        if end + 1 >= 2 * scale
-    ]
+    answer = []
+    for end in range(1, size):
+        for scale in scales:
+            room = end - scale + 1
+            if room >= scale:
+                # Near, for a rising score; and far, which is sharper for a level one.
+                near, far = min(max(_NEAR, scale), room), min(_NEAR * scale, room)
+                answer += [(end, scale, before) for before in sorted({near, far})]
+    return answer
 
 
 def _run_wide(
@@ -319,7 +332,7 @@ def _event(
         window=after,
         baseline=before,
         good=good,
-        bad=float(series.values[at : at + after].mean()),
+        bad=float(series.values[at : min(at + after, until)].mean()),
         persistence=fate.persistence,
         recovered=None if fate.recovered is None else int(series.steps[fate.recovered]),
         lowest=int(series.steps[fate.lowest]),
@@ -333,6 +346,7 @@ def _incidents(
     series: Sequence[MetricSeries],
     noise: dict[str, CheckpointNoise],
     growth: dict[int, float],
+    tails: float,
 ) -> list[Incident]:
     """Findings whose places overlap that of a stronger one, strongest incident first."""
     left = sorted(findings, key=lambda finding: (finding.p_run, finding.p))
@@ -343,7 +357,7 @@ def _incidents(
             part for part in left if part.earliest < seed.latest and seed.earliest < part.latest
         ]
         left = [part for part in left if part not in together]
-        companions, watched = _companions(seed, together, series, noise, growth)
+        companions, watched = _companions(seed, together, series, noise, growth, tails)
         answer.append(
             Incident(
                 before=seed.before,
@@ -365,20 +379,23 @@ def _companions(
     series: Sequence[MetricSeries],
     noise: dict[str, CheckpointNoise],
     growth: dict[int, float],
+    tails: float,
 ) -> tuple[tuple[Companion, ...], int]:
     names = {finding.metric for finding in together}
     others: list[Companion] = []
     watched = 0
     for one in series:
         at = int(np.searchsorted(one.steps, seed.after))
-        after, before = min(seed.window, one.steps.size - at), min(seed.baseline, at)
+        # Close by, so that what the metric learned before does not hide what it lost.
+        after, before = min(seed.window, _NEAR, one.steps.size - at), min(_NEAR, at)
         if after < 1 or before < 1:
             continue
         watched += 1
         if one.metric in names:
             continue
-        own = growth | {after: growth[max(scale for scale in growth if scale <= after)]}
-        found = window_contrasts(one, [(at + after - 1, after, before)], noise[one.metric], own)
+        found = window_contrasts(
+            one, [(at + after - 1, after, before)], noise[one.metric], growth, tails
+        )
         change, se, p = (float(x[0]) for x in (found.change, found.se, found.p))
         others.append(Companion(one.metric, change, se, p))
     if not others:
