@@ -70,7 +70,7 @@ def cluster_bootstrap(
         raise ValueError("one cluster says nothing about the spread between clusters")
     mean = float(rows.mean())
     # Centred sums, so that squares keep their digits: a draw's mean is `mean` + Σ S / Σ m.
-    sums = np.bincount(group, weights=rows - mean)
+    sums: Floats = np.bincount(group, weights=rows - mean).astype(np.float64)
     tails = np.array([(1 - level) / 2, (1 + level) / 2])
     resampled = _resample(sums, sizes, draws, np.random.default_rng(seed), method)
     centred = resampled[0] / resampled[1]
@@ -91,8 +91,8 @@ def _resample(
     s, m = kinds if 50 * counts.size < sums.size else (sums, sizes)
     terms = [s, m] if method == "bca" else [s, m, s * s, s * m, m * m]
     if s.size < sums.size:
-        chosen = random.multinomial(sums.size, counts / sums.size, size=draws).astype(np.float64)
-        return np.array([chosen @ term for term in terms])
+        times: Floats = random.multinomial(sums.size, counts / sums.size, draws).astype(np.float64)
+        return np.array([times @ term for term in terms])
     # What is the same in every cluster need not be looked up.
     constant = [bool((term == term[0]).all()) for term in terms]
     answer = np.empty((len(terms), draws))

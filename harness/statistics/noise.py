@@ -187,12 +187,13 @@ def noise_tails(series: Sequence[Floats]) -> float:
 def _third_difference(rows: Floats, scale: int) -> Floats:
     sums = np.concatenate([[0.0], np.cumsum(rows)])
     means = (sums[scale:] - sums[:-scale]) / scale
-    return (
+    answer: Floats = (
         means[3 * scale :]
         - 3 * means[2 * scale : -scale]
         + 3 * means[scale : -2 * scale]
         - means[: -3 * scale]
     )
+    return answer
 
 
 def _m_scale(squares: Floats) -> float:

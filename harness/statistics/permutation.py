@@ -87,11 +87,11 @@ def _convolved(steps: np.ndarray) -> Floats:
     """Probabilities of Σ ± step at −Σ steps … Σ steps: steps of one size are a binomial."""
     from scipy import stats
 
-    spread = np.ones(1)
+    spread: Floats = np.ones(1)
     for step, count in zip(*np.unique(steps, return_counts=True), strict=True):
         own = np.zeros(2 * int(step) * int(count) + 1)
         own[:: 2 * int(step)] = stats.binom.pmf(np.arange(count + 1), count, 0.5)
-        spread = np.convolve(spread, own)
+        spread = np.convolve(spread, own).astype(np.float64)
     return spread
 
 

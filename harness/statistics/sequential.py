@@ -4,8 +4,8 @@ A confidence sequence may be looked at after every item and stopped at will; an 
 more refutes its hypothesis at level α however the stopping was chosen. Both need items that arrive
 afresh: the next item's score must not depend on those seen, given the two checkpoints. Multiplying
 e-values over checkpoints that are scored on the same items is therefore INVALID: every factor holds
-the same luck of the baseline on those items, and false alarms come at 25 to 48 % where 5 % is
-claimed. For a run of checkpoints use `spent_at`, or `lond` and `saffron` here.
+the same luck of the baseline on those items, and false alarms come several times as often as
+claimed (a test shows it). For a run of checkpoints use `spent_at`, or `lond` and `saffron` here.
 """
 
 from __future__ import annotations

@@ -35,6 +35,6 @@ def spent_at(
         return alpha / planned if checkpoint <= planned else 0.0
     if schedule == "dyadic":
         octave = ((checkpoint - 1) // _FIRST).bit_length()
-        length = _FIRST * 2 ** max(0, octave - 1)
+        length = _FIRST << max(0, octave - 1)
         return alpha / ((octave + 1) * (octave + 2) * length)
     return alpha * 6 / (3.141592653589793 * checkpoint) ** 2

@@ -97,7 +97,8 @@ class Incident:
     @property
     def metrics(self) -> tuple[str, ...]:
         """All that fell, findings first."""
-        return tuple(part.metric for part in (*self.findings, *self.companions))
+        fell = [finding.metric for finding in self.findings]
+        return (*fell, *(companion.metric for companion in self.companions))
 
 
 @dataclass(frozen=True)
