@@ -6,7 +6,7 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -61,7 +61,8 @@ class Stage:
 class Run:
     """Everything that `harness regressions` reads of one run.
 
-    source  items: scores of each item, from the store; summaries: means that were imported
+    source  items: scores of each item, from the store; summaries: means that were imported; file:
+            means that are not in the store
     series  more is better in each; `shown` turns a value back into what was measured
     places  by name of the series
     stages  by step, ascending
@@ -70,13 +71,17 @@ class Run:
     """
 
     name: str
-    source: Literal["items", "summaries"]
+    source: Literal["items", "summaries", "file"]
     series: tuple[MetricSeries, ...]
     places: dict[str, Place]
     stages: tuple[Stage, ...]
     notes: tuple[str, ...] = ()
     lower: frozenset[str] = field(default_factory=frozenset)
     factors: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def is_stored(self) -> bool:
+        return self.source != "file"
 
     def shown(self, metric: str, value: float) -> float:
         """A series' value as it was measured."""
@@ -131,7 +136,7 @@ def _read_run(
             f"{source} holds {len(names)} runs ({', '.join(names[:8])}); import it with `harness "
             "import scores` and name one of them"
         )
-    return summary_run(names[0], rows, suites=suites, lower=lower)
+    return replace(summary_run(names[0], rows, suites=suites, lower=lower), source="file")
 
 
 def summary_run(

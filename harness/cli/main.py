@@ -16,6 +16,10 @@ COMMANDS = {
     "leaderboard": ("harness.cli.leaderboard", "Rank what was measured, with intervals."),
     "show": ("harness.cli.show", "Read one evaluation: items, answers, failures."),
     "format": ("harness.cli.format", "What is lost to output format, what to knowledge."),
+    "regressions": (
+        "harness.cli.regressions",
+        "What broke in a run, where, and whether it lasted.",
+    ),
     "score": ("harness.cli.score", "Score stored answers again, without a model."),
     "import": ("harness.cli.import_", "Bring other harnesses' answers into the store."),
     "checkpoint": ("harness.cli.checkpoint", "Inspect checkpoints; import a GGUF."),
