@@ -125,7 +125,7 @@ def discover(
     if path.is_file():
         raise HarnessError(_what_file_is(path))
     notes: tuple[str, ...] = ()
-    children = _step_children(path)
+    children = step_children(path)
     if _looks_like_checkpoint(path, children):
         if children:
             notes = (
@@ -220,7 +220,9 @@ def _label(directory: Path) -> str:
     return directory.name
 
 
-def _step_children(path: Path) -> list[tuple[int, Path]]:
+def step_children(path: Path) -> list[tuple[int, Path]]:
+    """(step, directory) of a run directory's children that are named for a step, by step; whether
+    each holds a complete checkpoint is for `discover` to say."""
     children = []
     for child in path.iterdir():
         named = _STEP.fullmatch(child.name)

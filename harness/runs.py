@@ -286,28 +286,27 @@ def stages_of(
     store: Path, run: str, chosen: dict[str, dict[int, EvaluationRow]]
 ) -> tuple[Stage, ...]:
     """What the store's lineage says of each evaluated step of a run."""
-    with connect(store, read_only=True) as connection:
-        rows = connection.execute(
-            "SELECT fingerprint, mixture, phase, learning_rate, tokens_seen FROM checkpoints "
-            "WHERE run = ?",
-            [run],
-        ).fetchall()
-    told = {row[0]: row[1:] for row in rows}
+    told = lineage_of(store, run)
     stages = []
     for step in sorted({step for members in chosen.values() for step in members}):
         here = [members[step] for members in chosen.values() if step in members]
-        mixture, phase, rate, tokens = told[here[0].fingerprint]
-        stages.append(
-            Stage(
-                step,
-                json.loads(mixture) if mixture else None,
-                phase,
-                rate,
-                tokens,
-                tuple((row.suite, row.id) for row in here),
-            )
-        )
+        ids = tuple((row.suite, row.id) for row in here)
+        stages.append(replace(told[here[0].fingerprint], step=step, evaluations=ids))
     return tuple(stages)
+
+
+def lineage_of(store: Path, run: str) -> dict[str, Stage]:
+    """What the store's lineage says of a run's checkpoints, by fingerprint."""
+    with connect(store, read_only=True) as connection:
+        rows = connection.execute(
+            "SELECT fingerprint, step, mixture, phase, learning_rate, tokens_seen "
+            "FROM checkpoints WHERE run = ? AND step IS NOT NULL",
+            [run],
+        ).fetchall()
+    return {
+        row[0]: Stage(row[1], json.loads(row[2]) if row[2] else None, row[3], row[4], row[5])
+        for row in rows
+    }
 
 
 def _require(name: str, series: Sequence[MetricSeries]) -> None:

@@ -20,6 +20,7 @@ COMMANDS = {
         "harness.cli.regressions",
         "What broke in a run, where, and whether it lasted.",
     ),
+    "watch": ("harness.cli.watch", "Judge each checkpoint that a training run writes."),
     "score": ("harness.cli.score", "Score stored answers again, without a model."),
     "import": ("harness.cli.import_", "Bring other harnesses' answers into the store."),
     "checkpoint": ("harness.cli.checkpoint", "Inspect checkpoints; import a GGUF."),

@@ -18,15 +18,18 @@ CREATE TABLE summaries (
     PRIMARY KEY (run, step, task, protocol, metric)
 );
 
--- A checkpoint that `harness watch` has judged against the last good ones.
+-- A checkpoint that `harness watch` has judged against the last good ones: its whole state.
 CREATE TABLE watched (
     run          VARCHAR NOT NULL,
-    fingerprint  VARCHAR NOT NULL,
     step         BIGINT NOT NULL,
+    fingerprint  VARCHAR NOT NULL,
     policy_hash  VARCHAR NOT NULL,       -- of suites, items, samples, levels
-    number       BIGINT NOT NULL,        -- place in the order of judging, from 1; it sets the level
+    checkpoint   VARCHAR NOT NULL,       -- name
+    number       BIGINT NOT NULL,        -- comparisons made before it; sets the level of its tests
     verdict      VARCHAR NOT NULL,       -- first, good, inconclusive, regressed
-    evidence     JSON NOT NULL,          -- baseline, level, noise, a decision for each metric
+    is_anchor    BOOLEAN NOT NULL,       -- whether every item has all samples
+    evidence     JSON NOT NULL,          -- evaluations, baseline, level, verdict of each genre
     judged_at    TIMESTAMPTZ NOT NULL,
-    PRIMARY KEY (run, fingerprint, policy_hash)
+    notified_at  TIMESTAMPTZ,            -- NULL while a message is owed
+    PRIMARY KEY (run, step, fingerprint, policy_hash)
 );

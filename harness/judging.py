@@ -1,0 +1,375 @@
+"""The verdict of `harness watch` on one checkpoint: asks it, judges it, records what it came to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness.attribution import suspicions, symptoms
+from harness.checkpoint import Checkpoint
+from harness.evaluate import items_hash
+from harness.items.schema import Item, content_hash
+from harness.protocols.catalogue import Suite
+from harness.protocols.types import Answer, Ask, Protocol, Reading
+from harness.runs import lineage_of
+from harness.scoring import Score
+from harness.screening import (
+    Genre,
+    GenreVerdict,
+    Items,
+    Policy,
+    Table,
+    checkpoint_noise,
+    confirm,
+    screen,
+)
+from harness.settled import Signature, signature
+from harness.statistics.spending import Schedule, spent_at
+from harness.store.regressions import Regression, record, regressions, set_status
+from harness.store.watched import (
+    SampleScores,
+    Watched,
+    WatchVerdict,
+    add_watched,
+    mark_anchor,
+    sample_scores,
+)
+
+RULE = "watch"
+METRIC = "strict"
+
+# Asks a checkpoint the items of a suite by this protocol; answers the evaluation's id.
+Evaluator = Callable[[Checkpoint, Protocol, Sequence[Item], int], str]
+Notifier = Callable[[Mapping[str, Any]], None]
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What is watched and how.
+
+    evaluate  asks a checkpoint, as `Evaluator`: (checkpoint, protocol, items, samples) → id
+    notify    takes a message, or raises HarnessError; then it stays owed
+    settle    seconds for which a checkpoint's files must not have changed
+    """
+
+    directory: Path
+    suites: tuple[Suite, ...]
+    store: Path
+    evaluate: Evaluator
+    policy: Policy = field(default_factory=Policy)
+    seed: int = 0
+    settle: float = 5.0
+    allow_pickle: bool = False
+    notify: Notifier | None = None
+    log: Log = lambda line: None
+    sleep: Callable[[float], None] = time.sleep
+
+    @property
+    def policy_hash(self) -> str:
+        """Of everything that makes two verdicts comparable."""
+        asked = [[suite.protocol.hash, items_hash(suite.items)] for suite in self.suites]
+        return content_hash([RULE, asdict(self.policy), asked, self.seed])
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A protocol of which one sample of every item is asked, and all samples of some genres."""
+
+    inner: Protocol
+    genres: frozenset[str]
+
+    @property
+    def id(self) -> str:
+        return self.inner.id
+
+    @property
+    def suite(self) -> str:
+        return self.inner.suite
+
+    @property
+    def hash(self) -> str:
+        return self.inner.hash
+
+    @property
+    def definition(self) -> Mapping[str, Any]:
+        return self.inner.definition
+
+    def requests(self, items: Sequence[Item], samples: int, seed: int) -> Iterator[Ask]:
+        for ask in self.inner.requests(items, samples, seed):
+            if ask.sample == 0 or ask.item.genre in self.genres:
+                yield ask
+
+    def follow_up(self, ask: Ask, answer: Answer) -> Ask | None:
+        return self.inner.follow_up(ask, answer)
+
+    def reading(self, ask: Ask, answer: Answer) -> Reading | None:
+        return self.inner.reading(ask, answer)
+
+    def scores(self, ask: Ask, answer: Answer) -> tuple[Score, ...]:
+        return self.inner.scores(ask, answer)
+
+
+def judge(
+    watch: Watch, run: str, checkpoint: Checkpoint, rows: Sequence[Watched]
+) -> Watched | None:
+    """The verdict on one checkpoint, recorded; None where its files changed meanwhile."""
+    assert checkpoint.path is not None
+    assert checkpoint.step is not None
+    before = signature(checkpoint.path)
+    earlier = sorted((row for row in rows if row.step < checkpoint.step), key=lambda row: row.step)
+    standing = [
+        row
+        for row in standing_regressions(watch, run, ["open", "acknowledged"])
+        if (row.step or 0) < checkpoint.step
+    ]
+    tables = _tables(watch, rows)
+    pools = _pools(watch, earlier, tables, standing)
+    if not pools:
+        ids = _ask(watch, checkpoint, _all_genres(watch))
+        verdict = _watched(watch, run, checkpoint, rows, "first", True, {"evaluations": ids})
+        return _settle(watch, checkpoint, before, verdict, [])
+    ids = _ask(watch, checkpoint, frozenset())
+    noise = checkpoint_noise(_by_step(rows, tables))
+    baselines = {genre: [items for _, items in pool] for genre, pool in pools.items()}
+    screened = screen(baselines, _table(watch, ids), noise, watch.policy)
+    # What broke before is asked again with all samples: silence of the screen is no recovery.
+    suspect = {(row.suite, row.genre) for row in standing if row.status == "open"}
+    flagged = [
+        genre
+        for genre, (_, decision) in screened.items()
+        if decision.p_regressed < watch.policy.screen or genre in suspect
+    ]
+    if flagged:
+        _ask(watch, checkpoint, frozenset(flagged))
+    number = sum(row.verdict != "first" for row in rows)
+    policy = watch.policy
+    schedule: Schedule = "dyadic" if policy.planned is None else "equal"
+    level = spent_at(number + 1, policy.alpha, schedule, policy.planned)
+    verdicts = confirm(
+        baselines, _table(watch, ids), screened, flagged, noise, policy, max(level, 1e-12)
+    )
+    fixed, lasting = _follow_up(standing, verdicts)
+    fresh = [
+        _regression(watch, run, checkpoint, one, pools[one.suite, one.genre][-1][0], ids)
+        for one in verdicts
+        if one.verdict == "regressed"
+        and not any((row.suite, row.genre) == (one.suite, one.genre) for row in lasting)
+    ]
+    states = {one.verdict for one in verdicts}
+    verdict_word: WatchVerdict = "good"
+    if "regressed" in states:
+        verdict_word = "regressed"
+    elif "doubtful" in states or any(row.status == "open" for row in lasting):
+        verdict_word = "inconclusive"
+    since_anchor = 0
+    for row in earlier:
+        since_anchor = 0 if row.is_anchor else since_anchor + (row.verdict == "good")
+    is_anchor = verdict_word == "good" and since_anchor + 1 >= policy.pooled
+    evidence = {
+        "evaluations": ids,
+        "level": level,
+        "baseline_steps": {
+            f"{suite}/{genre}": [row.step for row, _ in pool]
+            for (suite, genre), pool in pools.items()
+        },
+        "genres": [one.to_dict() for one in verdicts],
+        "regressions": [row.id for row in (*fresh, *lasting)],
+        "new": [row.id for row in fresh],
+        "fixed": [row.id for row in fixed],
+    }
+    verdict = _watched(watch, run, checkpoint, rows, verdict_word, False, evidence)
+    made = _settle(watch, checkpoint, before, verdict, fresh)
+    if made is not None:
+        set_status(watch.store, [row.id for row in fixed], "fixed", fixed_at_step=checkpoint.step)
+        if is_anchor:
+            _ask(watch, checkpoint, _all_genres(watch))
+            mark_anchor(watch.store, made)
+    return made
+
+
+def _settle(
+    watch: Watch,
+    checkpoint: Checkpoint,
+    before: Signature,
+    verdict: Watched,
+    fresh: Sequence[Regression],
+) -> Watched | None:
+    assert checkpoint.path is not None
+    if signature(checkpoint.path) != before:
+        watch.log(f"{checkpoint.name}: its files changed while it was asked; it is asked again")
+        return None
+    if fresh:
+        record(watch.store, fresh)
+    add_watched(watch.store, verdict)
+    return verdict
+
+
+def _watched(
+    watch: Watch,
+    run: str,
+    checkpoint: Checkpoint,
+    rows: Sequence[Watched],
+    verdict: WatchVerdict,
+    is_anchor: bool,
+    evidence: dict[str, Any],
+) -> Watched:
+    now = datetime.now(UTC)
+    is_news = verdict in ("regressed", "inconclusive") or bool(evidence.get("fixed"))
+    # One regression is one message, however many checkpoints it lasts.
+    if verdict == "regressed" and not evidence["new"]:
+        is_news = bool(evidence["fixed"])
+    return Watched(
+        run=run,
+        step=checkpoint.step or 0,
+        fingerprint=checkpoint.fingerprint,
+        policy_hash=watch.policy_hash,
+        checkpoint=checkpoint.name,
+        number=sum(row.verdict != "first" for row in rows),
+        verdict=verdict,
+        is_anchor=is_anchor,
+        evidence=evidence,
+        judged_at=now,
+        notified_at=None if is_news and watch.notify else now,
+    )
+
+
+def _ask(watch: Watch, checkpoint: Checkpoint, genres: frozenset[Genre]) -> dict[str, str]:
+    """Asks one sample of every item, and all samples of these genres; evaluation ids by suite."""
+    return {
+        suite.protocol.suite: watch.evaluate(
+            checkpoint,
+            Drawn(
+                suite.protocol,
+                frozenset(genre for name, genre in genres if name == suite.protocol.suite),
+            ),
+            suite.items,
+            watch.policy.samples + 1,
+        )
+        for suite in watch.suites
+    }
+
+
+def _all_genres(watch: Watch) -> frozenset[Genre]:
+    return frozenset(
+        (suite.protocol.suite, item.genre) for suite in watch.suites for item in suite.items
+    )
+
+
+def _table(watch: Watch, ids: Mapping[str, str]) -> Table:
+    answer: dict[Genre, Mapping[str, SampleScores]] = {}
+    for part in sample_scores(watch.store, list(ids.values()), METRIC).values():
+        answer |= part
+    return answer
+
+
+def _tables(watch: Watch, rows: Sequence[Watched]) -> dict[str, Table]:
+    """Scores of judged checkpoints, by fingerprint."""
+    return {row.fingerprint: _table(watch, row.evidence["evaluations"]) for row in rows}
+
+
+def _by_step(rows: Sequence[Watched], tables: Mapping[str, Table]) -> dict[Genre, list[Table]]:
+    answer: dict[Genre, list[Table]] = {}
+    for row in sorted(rows, key=lambda row: row.step):
+        for genre in tables[row.fingerprint]:
+            answer.setdefault(genre, []).append(tables[row.fingerprint])
+    return answer
+
+
+def _pools(
+    watch: Watch,
+    earlier: Sequence[Watched],
+    tables: Mapping[str, Table],
+    standing: Sequence[Regression],
+) -> dict[Genre, list[tuple[Watched, Items]]]:
+    """The last good checkpoints of each genre, by step: those at which that genre was good. From a
+    regression that a person acknowledged on, its level is what the genre is compared with."""
+    accepted = {
+        (row.suite, row.genre): row.step or 0 for row in standing if row.status == "acknowledged"
+    }
+    pools: dict[Genre, list[tuple[Watched, Items]]] = {}
+    for row in earlier:
+        bad = {
+            (one["suite"], one["genre"])
+            for one in row.evidence.get("genres", [])
+            if one["verdict"] != "good"
+        }
+        for genre, items in tables[row.fingerprint].items():
+            since = accepted.get(genre)
+            if row.step >= since if since is not None else genre not in bad:
+                pools.setdefault(genre, []).append((row, items))
+    return {genre: pool[-watch.policy.pooled :] for genre, pool in pools.items()}
+
+
+def standing_regressions(watch: Watch, run: str, status: Sequence[Any]) -> list[Regression]:
+    """This policy's regressions of the run that are not fixed."""
+    return [
+        row
+        for row in regressions(watch.store, status=status, run=run)
+        if row.policy_hash == watch.policy_hash
+    ]
+
+
+def _follow_up(
+    standing: Sequence[Regression], verdicts: Sequence[GenreVerdict]
+) -> tuple[list[Regression], list[Regression]]:
+    """(fixed, lasting) of earlier regressions: fixed is what lies in the upper half of its drop
+    again, on fresh samples, and is not low at the plain 5 % level."""
+    by_genre = {(one.suite, one.genre): one for one in verdicts}
+    fixed: list[Regression] = []
+    lasting: list[Regression] = []
+    for row in standing:
+        now = by_genre.get((row.suite, row.genre))
+        if now is None or row.status == "acknowledged":
+            continue
+        is_back = (
+            now.confirmed is not None
+            and now.verdict == "good"
+            and now.confirmed.change >= row.evidence["change"] / 2
+        )
+        (fixed if is_back else lasting).append(row)
+    return fixed, lasting
+
+
+def _regression(
+    watch: Watch,
+    run: str,
+    checkpoint: Checkpoint,
+    verdict: GenreVerdict,
+    last_good: Watched,
+    ids: Mapping[str, str],
+) -> Regression:
+    baseline = last_good.evidence["evaluations"][verdict.suite]
+    candidate = ids[verdict.suite]
+    told = lineage_of(watch.store, run)
+    stages = [told[one] for one in (last_good.fingerprint, checkpoint.fingerprint) if one in told]
+    changed = suspicions(stages, last_good.step, checkpoint.step or 0)
+    seen = symptoms(watch.store, baseline, candidate, verdict.genre)
+    suite = next(one for one in watch.suites if one.protocol.suite == verdict.suite)
+    decision = verdict.decision.to_dict()
+    return Regression(
+        baseline=baseline,
+        candidate=candidate,
+        protocol_hash=suite.protocol.hash,
+        suite=verdict.suite,
+        genre=verdict.genre,
+        dataset="all",
+        metric=METRIC,
+        evidence=decision
+        | {
+            "n": verdict.items,
+            "tau2": verdict.tau2,
+            "p_run": verdict.p,
+            "symptoms": [one.to_dict() for one in seen],
+        },
+        policy={"rule": RULE, **asdict(watch.policy)},
+        policy_hash=watch.policy_hash,
+        cause=[one.to_dict() for one in changed],
+        run=run,
+        baseline_step=last_good.step,
+        step=checkpoint.step,
+    )
