@@ -134,7 +134,7 @@ def judge(
         verdict = _watched(watch, run, checkpoint, rows, "first", True, {"evaluations": ids})
         return _settle(watch, checkpoint, before, verdict, [])
     ids = _ask(watch, checkpoint, frozenset())
-    noise = checkpoint_noise(_by_step(rows, tables))
+    noise = checkpoint_noise(_quiet(rows, tables))
     baselines = {genre: [items for _, items in pool] for genre, pool in pools.items()}
     screened = screen(baselines, _table(watch, ids), noise, watch.policy)
     # What broke before is asked again with all samples: silence of the screen is no recovery.
@@ -272,12 +272,24 @@ def _tables(watch: Watch, rows: Sequence[Watched]) -> dict[str, Table]:
     return {row.fingerprint: _table(watch, row.evidence["evaluations"]) for row in rows}
 
 
-def _by_step(rows: Sequence[Watched], tables: Mapping[str, Table]) -> dict[Genre, list[Table]]:
+def _quiet(rows: Sequence[Watched], tables: Mapping[str, Table]) -> dict[Genre, list[Table]]:
+    """By genre, the scores by step of the checkpoints at which nothing broke: what they still vary
+    by is noise. A doubtful drop stays in, or noise would be cut to what looks quiet."""
     answer: dict[Genre, list[Table]] = {}
     for row in sorted(rows, key=lambda row: row.step):
+        broken = _genres_with(row, {"regressed"})
         for genre in tables[row.fingerprint]:
-            answer.setdefault(genre, []).append(tables[row.fingerprint])
+            if genre not in broken:
+                answer.setdefault(genre, []).append(tables[row.fingerprint])
     return answer
+
+
+def _genres_with(row: Watched, verdicts: set[str]) -> set[Genre]:
+    return {
+        (one["suite"], one["genre"])
+        for one in row.evidence.get("genres", [])
+        if one["verdict"] in verdicts
+    }
 
 
 def _pools(
@@ -293,11 +305,7 @@ def _pools(
     }
     pools: dict[Genre, list[tuple[Watched, Items]]] = {}
     for row in earlier:
-        bad = {
-            (one["suite"], one["genre"])
-            for one in row.evidence.get("genres", [])
-            if one["verdict"] != "good"
-        }
+        bad = _genres_with(row, {"regressed", "doubtful"})
         for genre, items in tables[row.fingerprint].items():
             since = accepted.get(genre)
             if row.step >= since if since is not None else genre not in bad:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from harness.engines.select import EngineName
     from harness.engines.types import Engine
     from harness.items.schema import Item
-    from harness.judging import Evaluator
     from harness.protocols.types import Protocol
 
 
@@ -125,11 +123,12 @@ def command(
     prepare(path)
     names = [name.strip() for name in suites.split(",") if name.strip()]
     jaster = imported(path, "jaster")
+    asker = _Asker(engine, path, seed)
     watch = Watch(
         directory,
         tuple(open_suite(name, limit=limit, seed=seed, imported=jaster) for name in names),
         path,
-        _evaluator(engine, path, seed),
+        asker.ask,
         Policy(samples, pooled, screen, alpha, margin, planned),
         seed,
         settle,
@@ -138,7 +137,11 @@ def command(
         _print_line,
     )
     while True:
-        done = one_pass(watch)
+        try:
+            done = one_pass(watch)
+        finally:
+            # Other programs may want the accelerator while nothing is asked.
+            asker.close()
         if once:
             for waiting, reason in done.waiting.items():
                 _print_line(f"{waiting.name}: not complete ({reason})")
@@ -168,46 +171,58 @@ def _notifier(
     return notify
 
 
-def _evaluator(engine_name: EngineName, store: Path, seed: int) -> Evaluator:
-    """Asks checkpoints through an engine, which is opened only if something is owed."""
-    from harness.engines.prompt import load_renderer
-    from harness.evaluate import evaluate
+class _Asker:
+    """Asks checkpoints through one engine at a time, which is opened only if something is owed and
+    stays open while the same checkpoint is asked."""
 
-    def ask(checkpoint: Checkpoint, protocol: Protocol, items: Sequence[Item], samples: int) -> str:
+    def __init__(self, engine: EngineName, store: Path, seed: int) -> None:
+        self.name = engine
+        self.store = store
+        self.seed = seed
+        self.path: Path | None = None
+        self.engine: Engine | None = None
+
+    def ask(
+        self, checkpoint: Checkpoint, protocol: Protocol, items: Sequence[Item], samples: int
+    ) -> str:
+        from harness.engines.prompt import load_renderer
+        from harness.evaluate import evaluate
+
         assert checkpoint.path is not None
-        with _engine(engine_name, checkpoint.path) as opened:
-            result = evaluate(
-                checkpoint,
-                protocol,
-                items,
-                store=store,
-                render=load_renderer(checkpoint.path),
-                open_engine=opened,
-                samples=samples,
-                seed=seed,
-            )
-        if result.progress.failed:
-            raise HarnessError(
-                f"{result.progress.failed} request(s) failed; the next pass asks them again, and "
-                "`harness show` lists them"
+        if checkpoint.path != self.path:
+            self.close()
+            self.path = checkpoint.path
+        result = evaluate(
+            checkpoint,
+            protocol,
+            items,
+            store=self.store,
+            render=load_renderer(checkpoint.path),
+            open_engine=self.opened,
+            samples=samples,
+            seed=self.seed,
+        )
+        count = result.progress
+        if count.failed:
+            if not count.done:
+                raise HarnessError(
+                    f"all {count.failed} requests failed; `harness show {result.evaluation[:12]}` "
+                    "says why"
+                )
+            _print_line(
+                f"{checkpoint.name}: {count.failed} of {count.planned} requests failed; their "
+                "items are left out"
             )
         return result.evaluation
 
-    return ask
+    def opened(self) -> Engine:
+        from harness.engines.select import open_engine
 
+        if self.engine is None:
+            self.engine = open_engine(self.name, path=self.path, url=None, model=None).engine
+        return self.engine
 
-@contextmanager
-def _engine(name: EngineName, path: Path) -> Iterator[Callable[[], Engine]]:
-    from harness.engines.select import open_engine
-
-    engines: list[Engine] = []
-
-    def opened() -> Engine:
-        engines.append(open_engine(name, path=path, url=None, model=None).engine)
-        return engines[-1]
-
-    try:
-        yield opened
-    finally:
-        for engine in engines:
-            engine.close()
+    def close(self) -> None:
+        if self.engine is not None:
+            self.engine.close()
+        self.engine = None
