@@ -171,8 +171,11 @@ def test_less_is_better_for_perplexity() -> None:
     scores = 3 - np.linspace(0, 1, 30) + random.normal(0, 0.02, 30)
     scores[20:] += 0.5
     series = summary_series("log ppl", STEPS, scores, [0.02] * 30, higher_is_better=False)
-    (finding,) = trajectory([series]).findings
+    found = trajectory([series])
+    (finding,) = found.findings
     assert finding.after == 21000
+    assert finding.change < 0 < finding.good < finding.bad
+    json.dumps(found.to_dict(), allow_nan=False)
 
 
 def test_order_of_steps_and_metrics_does_not_matter() -> None:

@@ -158,15 +158,17 @@ def change_variances(changes: Floats, cluster: Labels, scale: float) -> Floats:
         sums = np.add.reduceat(changes[order], starts, axis=0)
     else:
         sizes = np.ones(n)
-    residual = sums - sizes[:, None] * changes.mean(axis=0)
-    # Residuals of equal changes are rounding errors, not spread.
-    residual[np.abs(residual) < 1e-12 * scale * sizes[:, None]] = 0.0
-    spread = (np.square(residual) / (1 - sizes / n)[:, None]).sum(axis=0)
-    means = sums / sizes[:, None]
-    moved = np.abs(means) > 1e-12 * scale
-    count = moved.sum(axis=0)
-    squares = np.where(moved, np.square(means), 0.0).sum(axis=0)
-    step = np.where(count > 0, squares / np.maximum(count, 1), scale**2)
+    weights = 1 / (1 - sizes / n)
+    mean = changes.mean(axis=0)
+    squares = np.square(sums)
+    # Σ (S_g − m_g·mean)² / (1 − m_g/n), multiplied out so that no array of residuals is made.
+    whole = weights @ squares
+    spread = whole - 2 * mean * ((weights * sizes) @ sums) + mean**2 * (weights @ sizes**2)
+    # Of equal changes there remains a rounding error, not spread.
+    spread = np.where(spread > 1e-12 * whole, spread, 0.0)
+    count = np.count_nonzero(np.abs(sums) > 1e-12 * scale * sizes[:, None], axis=0)
+    squared_means = squares.sum(axis=0) if sizes.size == n else (1 / sizes**2) @ squares
+    step = np.where(count > 0, squared_means / np.maximum(count, 1), scale**2)
     size = n / sizes.size
     answer: Floats = np.maximum(spread / n**2, (spread + 2 * size**2 * step) / (n + 2 * size) ** 2)
     return answer

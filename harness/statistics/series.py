@@ -19,7 +19,7 @@ _COLUMNS = 32
 
 @dataclass(frozen=True, eq=False)
 class MetricSeries:
-    """Scores of one metric at successive checkpoints, more is better (negated where less is).
+    """Scores of one metric at successive checkpoints, turned so that more is better.
 
     metric    its name, as reports show it
     steps     shape (T,), ascending
@@ -30,6 +30,7 @@ class MetricSeries:
     unit      only series of one unit tell of each other's noise
     scale     the range of an item's score
     margin    a drop surely smaller than this is not reported
+    sign      −1 where the metric was turned over, since less of it is better
     """
 
     metric: str
@@ -41,6 +42,7 @@ class MetricSeries:
     unit: str = "score"
     scale: float = 1.0
     margin: float = 0.0
+    sign: float = 1.0
 
     def sampling(self) -> float:
         """Mean sampling variance of one checkpoint as it enters differences; 0 where unknown."""
@@ -100,7 +102,7 @@ def summary_series(
             variance = np.square(errors[order])
     sign = 1.0 if higher_is_better else -1.0
     return MetricSeries(
-        metric, sorted_steps, sign * rows[order], variance, None, None, unit, scale, margin
+        metric, sorted_steps, sign * rows[order], variance, None, None, unit, scale, margin, sign
     )
 
 
@@ -130,9 +132,10 @@ def item_series(
     cluster = partition(clusters, rows.shape[0])
     if np.unique(cluster).size < 2:
         raise ValueError(f"{metric}: one cluster says nothing about the spread between clusters")
-    signed = rows[:, order] * (1.0 if higher_is_better else -1.0)
+    sign = 1.0 if higher_is_better else -1.0
+    signed = sign * rows[:, order]
     return MetricSeries(
-        metric, sorted_steps, signed.mean(axis=0), None, signed, cluster, unit, scale, margin
+        metric, sorted_steps, signed.mean(axis=0), None, signed, cluster, unit, scale, margin, sign
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -38,7 +39,8 @@ class Finding:
     change se df p   the drop at the window that shows it best, and its own one-sided p
     p_run            p corrected for every metric, window and checkpoint of the run
     window baseline  checkpoints averaged after and before
-    good bad         the score before the break, and after it over `window` checkpoints at most
+    good bad         the score before the break, and after it over `window` checkpoints at most, as
+                     given; `change` is below 0 for worse, whichever way the metric points
     persistence      lasting, transient (came back at step `recovered`) or recent (too early to say)
     lowest           step of the lowest score while it lasted
     down             checkpoints that it lasted
@@ -124,8 +126,9 @@ class TrajectoryReport:
         return tuple(sorted(every, key=lambda finding: (finding.p_run, finding.p)))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values; infinite degrees of freedom stay as they are."""
-        return asdict(self)
+        """Plain values for JSON; infinite degrees of freedom become None."""
+        plain: dict[str, Any] = _finite(asdict(self))
+        return plain
 
 
 def trajectory(
@@ -199,6 +202,14 @@ def trajectory(
         tests=sum(found.p.size for found in contrasts.values()),
         alpha=alpha,
     )
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _noise_of(
@@ -300,7 +311,8 @@ def _findings(
         if back is not None:
             same |= (first < back) & (found.end >= back)
         same[best] = True
-        seen = flagged & same & (found.end - found.after < back if back is not None else same)
+        seen = flagged & same & (True if back is None else found.end - found.after < back)
+        seen[best] = True
         events.append(replace(event, flagged=int(series.steps[found.end[seen].min()])))
         left &= ~same
     return events
@@ -332,8 +344,8 @@ def _event(
         p_run=float(p_run[best]),
         window=after,
         baseline=before,
-        good=good,
-        bad=float(series.values[at : min(at + after, until)].mean()),
+        good=series.sign * good,
+        bad=series.sign * float(series.values[at : min(at + after, until)].mean()),
         persistence=fate.persistence,
         recovered=None if fate.recovered is None else int(series.steps[fate.recovered]),
         lowest=int(series.steps[fate.lowest]),
