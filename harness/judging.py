@@ -26,6 +26,7 @@ from harness.screening import (
     checkpoint_noise,
     confirm,
     screen,
+    still_low,
 )
 from harness.settled import Signature, signature
 from harness.statistics.spending import Schedule, spent_at
@@ -78,10 +79,10 @@ class Watch:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A protocol of which one sample of every item is asked, and all samples of some genres."""
+    """A protocol of which one sample of every item is asked, and so many fresh ones by genre."""
 
     inner: Protocol
-    genres: frozenset[str]
+    fresh: Mapping[str, int]
 
     @property
     def id(self) -> str:
@@ -101,7 +102,7 @@ class Drawn:
 
     def requests(self, items: Sequence[Item], samples: int, seed: int) -> Iterator[Ask]:
         for ask in self.inner.requests(items, samples, seed):
-            if ask.sample == 0 or ask.item.genre in self.genres:
+            if ask.sample <= self.fresh.get(ask.item.genre, 0):
                 yield ask
 
     def follow_up(self, ask: Ask, answer: Answer) -> Ask | None:
@@ -130,10 +131,10 @@ def judge(
     tables = _tables(watch, rows)
     pools = _pools(watch, earlier, tables, standing)
     if not pools:
-        ids = _ask(watch, checkpoint, _all_genres(watch))
+        ids = _ask(watch, checkpoint, _everything(watch))
         verdict = _watched(watch, run, checkpoint, rows, "first", True, {"evaluations": ids})
         return _settle(watch, checkpoint, before, verdict, [])
-    ids = _ask(watch, checkpoint, frozenset())
+    ids = _ask(watch, checkpoint, {})
     noise = checkpoint_noise(_quiet(rows, tables))
     baselines = {genre: [items for _, items in pool] for genre, pool in pools.items()}
     screened = screen(baselines, _table(watch, ids), noise, watch.policy)
@@ -145,7 +146,11 @@ def judge(
         if decision.p_regressed < watch.policy.screen or genre in suspect
     ]
     if flagged:
-        _ask(watch, checkpoint, frozenset(flagged))
+        counts = dict.fromkeys(flagged, min(watch.policy.look, watch.policy.samples))
+        _ask(watch, checkpoint, counts)
+        low = still_low(baselines, _table(watch, ids), flagged, noise, watch.policy)
+        flagged = [genre for genre in flagged if genre in low or genre in suspect]
+        _ask(watch, checkpoint, counts | dict.fromkeys(flagged, watch.policy.samples))
     number = sum(row.verdict != "first" for row in rows)
     policy = watch.policy
     schedule: Schedule = "dyadic" if policy.planned is None else "equal"
@@ -169,7 +174,7 @@ def judge(
     since_anchor = 0
     for row in earlier:
         since_anchor = 0 if row.is_anchor else since_anchor + (row.verdict == "good")
-    is_anchor = verdict_word == "good" and since_anchor + 1 >= policy.pooled
+    is_anchor = verdict_word == "good" and since_anchor + 1 >= policy.anchors
     evidence = {
         "evaluations": ids,
         "level": level,
@@ -187,7 +192,7 @@ def judge(
     if made is not None:
         set_status(watch.store, [row.id for row in fixed], "fixed", fixed_at_step=checkpoint.step)
         if is_anchor:
-            _ask(watch, checkpoint, _all_genres(watch))
+            _ask(watch, checkpoint, _everything(watch))
             mark_anchor(watch.store, made)
     return made
 
@@ -238,14 +243,14 @@ def _watched(
     )
 
 
-def _ask(watch: Watch, checkpoint: Checkpoint, genres: frozenset[Genre]) -> dict[str, str]:
-    """Asks one sample of every item, and all samples of these genres; evaluation ids by suite."""
+def _ask(watch: Watch, checkpoint: Checkpoint, fresh: Mapping[Genre, int]) -> dict[str, str]:
+    """Asks one sample of every item, and so many fresh ones by genre; evaluation ids by suite."""
     return {
         suite.protocol.suite: watch.evaluate(
             checkpoint,
             Drawn(
                 suite.protocol,
-                frozenset(genre for name, genre in genres if name == suite.protocol.suite),
+                {genre: n for (name, genre), n in fresh.items() if name == suite.protocol.suite},
             ),
             suite.items,
             watch.policy.samples + 1,
@@ -254,10 +259,12 @@ def _ask(watch: Watch, checkpoint: Checkpoint, genres: frozenset[Genre]) -> dict
     }
 
 
-def _all_genres(watch: Watch) -> frozenset[Genre]:
-    return frozenset(
-        (suite.protocol.suite, item.genre) for suite in watch.suites for item in suite.items
-    )
+def _everything(watch: Watch) -> dict[Genre, int]:
+    return {
+        (suite.protocol.suite, item.genre): watch.policy.samples
+        for suite in watch.suites
+        for item in suite.items
+    }
 
 
 def _table(watch: Watch, ids: Mapping[str, str]) -> Table:

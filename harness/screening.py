@@ -1,10 +1,11 @@
 """Judges a checkpoint against pooled good ones: a cheap screen, then fresh samples where it flags.
 
 Pure: tables of scores in, verdicts out. The screen compares one sample an item with the baseline at
-a generous level; it only chooses what to ask again. The verdict rests on fresh samples alone, is
-corrected by Holm over every genre watched, flagged or not, and held against the share of the run's
-α that this checkpoint may spend. So the chance of any false alarm in a whole run stays within α
-whatever the screen does.
+a generous level, and so does a look at the first fresh samples; both only choose what to ask more
+of. The verdict rests on fresh samples alone, is corrected by Holm over every genre watched, flagged
+or not, and held against the share of the run's α that this checkpoint may spend. Looks that can
+only acquit cost no α (as with a non-binding futility bound; Jennison and Turnbull 2000, chapter 5),
+so the chance of any false alarm in a whole run stays within it.
 """
 
 from __future__ import annotations
@@ -29,24 +30,28 @@ Which = Literal["first", "fresh", "mean"]
 class Policy:
     """How checkpoints are judged.
 
-    samples  fresh answers an item for a flagged genre, and for each anchor of the baseline
+    samples  fresh answers an item for a genre that stays low, and for each anchor
+    look     of these, how many are asked first; a genre no longer low then is let go
     pooled   last good checkpoints that the baseline is the mean of
-    screen   one-sided level of the screen, not corrected: how readily it asks again
+    anchors  each so many good checkpoints, one gets all samples of every item
+    screen   one-sided level of screen and look, not corrected: how readily more is asked
     alpha    chance of any false alarm over the whole run
     margin   a drop smaller than this does not matter
     planned  checkpoints that the run will have, if known: alpha is then spread evenly
     """
 
     samples: int = 8
+    look: int = 2
     pooled: int = 4
+    anchors: int = 16
     screen: float = 0.10
     alpha: float = 0.05
     margin: float = 0.05
     planned: int | None = None
 
     def __post_init__(self) -> None:
-        if self.samples < 1 or self.pooled < 1:
-            raise ValueError("expected one fresh sample and one baseline checkpoint or more")
+        if min(self.samples, self.look, self.pooled, self.anchors) < 1:
+            raise ValueError("expected samples and checkpoints, one or more of each")
         if not (0 < self.screen < 0.5 and 0 < self.alpha < 0.5 and self.margin > 0):
             raise ValueError("expected levels between 0 and 0.5 and a margin above 0")
 
@@ -122,6 +127,26 @@ def screen(
             decision = _decide(moved, genre, len(before), noise, policy, policy.screen)
             found[genre] = (moved, decision)
     return found
+
+
+def still_low(
+    baselines: Mapping[Genre, Sequence[Items]],
+    candidate: Table,
+    flagged: Sequence[Genre],
+    noise: Mapping[Genre, CheckpointNoise],
+    policy: Policy,
+) -> list[Genre]:
+    """Those of the flagged genres that are low on their fresh samples so far, too."""
+    low = []
+    for genre in flagged:
+        before = baselines[genre]
+        moved = difference(before, candidate.get(genre, {}), "fresh")
+        if moved is None:
+            continue
+        decision = _decide(moved, genre, len(before), noise, policy, policy.screen)
+        if decision.p_regressed < policy.screen:
+            low.append(genre)
+    return low
 
 
 def confirm(

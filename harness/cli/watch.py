@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     default=8,
     show_default=True,
-    help="Fresh answers an item where the screen flags a genre, and in the baseline.",
+    help="Fresh answers an item where a genre looks low, and at each anchor.",
 )
 @click.option(
     "--pooled",
@@ -48,6 +48,13 @@ if TYPE_CHECKING:
     default=4,
     show_default=True,
     help="Last good checkpoints that the baseline is the mean of.",
+)
+@click.option(
+    "--anchors",
+    type=click.IntRange(min=1),
+    default=16,
+    show_default=True,
+    help="Each so many good checkpoints, one gets all samples: 1 for the sharpest baseline.",
 )
 @click.option(
     "--margin",
@@ -94,6 +101,7 @@ def command(
     seed: int,
     samples: int,
     pooled: int,
+    anchors: int,
     margin: float,
     alpha: float,
     screen: float,
@@ -129,7 +137,15 @@ def command(
         tuple(open_suite(name, limit=limit, seed=seed, imported=jaster) for name in names),
         path,
         asker.ask,
-        Policy(samples, pooled, screen, alpha, margin, planned),
+        Policy(
+            samples=samples,
+            pooled=pooled,
+            anchors=anchors,
+            screen=screen,
+            alpha=alpha,
+            margin=margin,
+            planned=planned,
+        ),
         seed,
         settle,
         allow_pickle,
