@@ -67,6 +67,21 @@ class Analysis:
         blind = all(one.steps.size < 3 for one in self.run.series)
         return 2 if "recent" in left or blind else 0
 
+    @property
+    def naive(self) -> int:
+        """What a rule of unpaired z < −3 between neighbouring checkpoints would report."""
+        import numpy as np
+
+        count = 0
+        for one in self.run.series:
+            variance = one.variance
+            if one.items is not None:
+                variance = one.items.var(axis=0, ddof=1) / one.items.shape[0]
+            if variance is not None:
+                error = np.sqrt(variance[1:] + variance[:-1])
+                count += int((np.diff(one.values) < -3 * error).sum())
+        return count
+
     def to_dicts(self) -> list[dict[str, Any]]:
         """One plain row for each finding, strongest incident first."""
         return [
@@ -200,8 +215,8 @@ def _evaluation(run: Run, suite: str, step: int) -> str:
 def _evidence(run: Run, report: TrajectoryReport, finding: Finding) -> dict[str, Any]:
     noise = report.noise[finding.metric]
     return {
-        "good": _shown(run, finding.metric, finding.good),
-        "bad": _shown(run, finding.metric, finding.bad),
+        "good": run.shown(finding.metric, finding.good),
+        "bad": run.shown(finding.metric, finding.bad),
         "change": finding.change,
         "se": finding.se,
         "p": finding.p,
@@ -215,10 +230,6 @@ def _evidence(run: Run, report: TrajectoryReport, finding: Finding) -> dict[str,
         "sampling": noise.sampling,
         "df": finding.df if math.isfinite(finding.df) else None,
     }
-
-
-def _shown(run: Run, metric: str, value: float) -> float:
-    return run.shown(metric, value)
 
 
 def _row(analysis: Analysis, number: int, account: Account, finding: Finding) -> dict[str, Any]:

@@ -63,11 +63,11 @@ class Run:
 
     source  items: scores of each item, from the store; summaries: means that were imported; file:
             means that are not in the store
-    series  more is better in each; `shown` turns a value back into what was measured
+    series  turned so that more is better in each
     places  by name of the series
     stages  by step, ascending
     notes   what was left out, one sentence each
-    lower   series that were negated;  factors: those that were made logarithms besides
+    factors  series of logarithms; `shown` undoes it
     """
 
     name: str
@@ -76,7 +76,6 @@ class Run:
     places: dict[str, Place]
     stages: tuple[Stage, ...]
     notes: tuple[str, ...] = ()
-    lower: frozenset[str] = field(default_factory=frozenset)
     factors: frozenset[str] = field(default_factory=frozenset)
 
     @property
@@ -84,10 +83,8 @@ class Run:
         return self.source != "file"
 
     def shown(self, metric: str, value: float) -> float:
-        """A series' value as it was measured."""
-        if metric in self.factors:
-            return math.exp(-value)
-        return -value if metric in self.lower else value
+        """A level of a finding as it was measured."""
+        return math.exp(value) if metric in self.factors else value
 
 
 def open_run(
@@ -159,7 +156,7 @@ def summary_run(
     less = LOWER | set(lower)
     series: list[MetricSeries] = []
     places: dict[str, Place] = {}
-    negated, factors, aside, short = set(), set(), set(), 0
+    factors, aside, short = set(), set(), 0
     for (task, protocol, metric), members in sorted(groups.items()):
         if len(members) < 2:
             short += 1
@@ -174,8 +171,6 @@ def summary_run(
         errors = [row.stderr for row in members]
         is_lower = plain in less if told is None else not told
         unit = "share" if all(0 <= value <= 1 for value in values) else plain
-        if is_lower:
-            negated.add(title)
         if plain in _FACTORS and min(values) > 0:
             factors.add(title)
             unit = "logarithm"
@@ -204,7 +199,7 @@ def summary_run(
     _require(name, series)
     stages = tuple(Stage(step) for step in sorted({int(s) for one in series for s in one.steps}))
     return Run(
-        name, "summaries", tuple(series), places, stages, tuple(notes), frozenset(negated),
+        name, "summaries", tuple(series), places, stages, tuple(notes),
         frozenset(factors),
     )  # fmt: skip
 

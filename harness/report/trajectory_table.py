@@ -59,6 +59,7 @@ def print_analysis(console: Console, analysis: Analysis) -> None:
             f"Checkpoint noise τ: median {middle:.4f}, most {shares[0]:.4f} ({noisy[0][0]}); "
             f"{len(report.noise) - len(shares)} metrics show none beyond their sampling error."
         )
+    lines.append(f"z < −3 between neighbours, uncorrected, would report {analysis.naive}.")
     if all(one.steps.size < 3 for one in run.series):
         lines.append("Fewer than three checkpoints: their noise is unknown, nothing can be told.")
     console.print(Text("\n".join([*lines, *run.notes]), style="dim"))
