@@ -224,10 +224,8 @@ def _watched(
     evidence: dict[str, Any],
 ) -> Watched:
     now = datetime.now(UTC)
-    is_news = verdict in ("regressed", "inconclusive") or bool(evidence.get("fixed"))
-    # One regression is one message, however many checkpoints it lasts.
-    if verdict == "regressed" and not evidence["new"]:
-        is_news = bool(evidence["fixed"])
+    # One regression is one message, however many checkpoints it lasts; doubt wakes nobody.
+    is_news = bool(evidence.get("new") or evidence.get("fixed"))
     return Watched(
         run=run,
         step=checkpoint.step or 0,
@@ -333,7 +331,7 @@ def _follow_up(
     standing: Sequence[Regression], verdicts: Sequence[GenreVerdict]
 ) -> tuple[list[Regression], list[Regression]]:
     """(fixed, lasting) of earlier regressions: fixed is what lies in the upper half of its drop
-    again, on fresh samples, and is not low at the plain 5 % level."""
+    again, on fresh samples, and is good."""
     by_genre = {(one.suite, one.genre): one for one in verdicts}
     fixed: list[Regression] = []
     lasting: list[Regression] = []

@@ -63,8 +63,8 @@ class GenreVerdict:
     screened   the decision on one sample an item, at the screen's level
     confirmed  the decision on fresh samples at this checkpoint's share of α, None if not flagged
     p          of the fresh samples, corrected over all genres; 1 if not flagged
-    verdict    regressed; doubtful: a drop at the plain 5 % level that the run's level does not
-               grant; good
+    verdict    regressed; doubtful: p is within 5 %, as if this checkpoint were the only one, but
+               not within its share of the run's; good
     """
 
     suite: str
@@ -185,12 +185,12 @@ def confirm(
             verdicts.append(GenreVerdict(suite, name, on_first, None, 1.0, "good", first.n, tau2))
             continue
         here = moved[genre]
-        nominal = _decide(here, genre, len(baselines[genre]), noise, policy, 0.05)
+        alone = _decide(here, genre, len(baselines[genre]), noise, policy, 0.05, corrected[genre])
         strict = _decide(here, genre, len(baselines[genre]), noise, policy, level, corrected[genre])
         verdict: Literal["regressed", "doubtful", "good"] = "good"
         if strict.verdict == "regressed":
             verdict = "regressed"
-        elif nominal.verdict == "regressed":
+        elif alone.verdict == "regressed":
             verdict = "doubtful"
         verdicts.append(
             GenreVerdict(suite, name, on_first, strict, corrected[genre], verdict, here.n, tau2)

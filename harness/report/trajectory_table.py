@@ -46,19 +46,22 @@ def print_analysis(console: Console, analysis: Analysis) -> None:
         console.print(_table(console, analysis))
         for number, account in enumerate(analysis.accounts, 1):
             _print_account(console, analysis, number, account)
-    noisy = sorted(report.noise.items(), key=lambda entry: -entry[1].tau2)
-    shares = [noise.tau2**0.5 for _, noise in noisy if noise.tau2 > 0]
+    noisy = sorted(
+        ((report.noise[one.metric].tau2 ** 0.5, one.metric) for one in run.series), reverse=True
+    )
+    shares = [tau for tau, _ in noisy if tau > 0]
     steps = {int(step) for one in run.series for step in one.steps}
     lines = [
         f"{len(run.series)} metrics at {len(steps)} checkpoints, {report.tests:,} comparisons; at "
         f"most {report.alpha:.0%} chance of any false regression in the whole run.",
     ]
     if shares:
-        middle = shares[len(shares) // 2]
         lines.append(
-            f"Checkpoint noise τ: median {middle:.4f}, most {shares[0]:.4f} ({noisy[0][0]}); "
-            f"{len(report.noise) - len(shares)} metrics show none beyond their sampling error."
+            f"Checkpoint noise τ beyond sampling error in {len(shares)} of {len(noisy)} metrics: "
+            f"median {shares[len(shares) // 2]:.4f}, most {shares[0]:.4f} ({noisy[0][1]})."
         )
+    else:
+        lines.append("No metric shows checkpoint noise τ beyond its sampling error.")
     lines.append(f"z < −3 between neighbours, uncorrected, would report {analysis.naive}.")
     if all(one.steps.size < 3 for one in run.series):
         lines.append("Fewer than three checkpoints: their noise is unknown, nothing can be told.")
