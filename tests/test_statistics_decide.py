@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from harness.statistics import (
+    correct,
     decide,
     decide_paired,
     detectable_change,
@@ -112,6 +113,28 @@ def test_checkpoint_noise_never_makes_an_alarm(
     assume(tau2 > se**2 / 4 or tau2 == 0)
     if quiet.verdict != "regressed":
         assert noisy.verdict != "regressed"
+
+
+def test_many_metrics_are_corrected_together() -> None:
+    # One-sided p of .04 each: alone a regression, among five by neither method.
+    weak = decide(-1.0, 1.0 / 1.7507, math.inf, 0.5)
+    sure, fine = decide(-9.0, 1.0, math.inf, 0.5), decide(0.0, 0.1, math.inf, 0.5)
+    assert weak.verdict == "regressed"
+    found = correct([weak, sure, fine, fine, fine])
+    assert [one.verdict for one in found] == ["inconclusive", "regressed", "held", "held", "held"]
+    assert found[0].p_regressed == pytest.approx(4 * weak.p_regressed)
+    assert correct([weak] * 5, "benjamini-hochberg") == [weak] * 5
+    assert correct([weak]) == [weak]
+    assert correct([]) == []
+
+
+def test_a_gate_of_twenty_metrics_fails_by_chance_at_the_level() -> None:
+    random = np.random.default_rng(3)
+    wrong = 0
+    for _ in range(400):
+        drawn = [decide(x, 1.0, math.inf, 0.5) for x in random.normal(0, 1, 20)]
+        wrong += any(one.verdict == "regressed" for one in correct(drawn))
+    assert 0.02 <= wrong / 400 <= 0.085
 
 
 def test_false_alarms_and_power_are_those_stated() -> None:

@@ -8,6 +8,8 @@ from collections import defaultdict
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness.statistics.series import MetricSeries, item_series, summary_series, window_contrasts
 from harness.statistics.trajectory import EVERYTHING, trajectory
@@ -214,6 +216,43 @@ def test_window_contrasts_are_paired_differences() -> None:
     assert found.change[0] == pytest.approx(oracle.change)
     assert found.se[0] == pytest.approx(oracle.se)
     assert found.p[0] == pytest.approx(oracle.p_drop)
+
+
+scores_of_a_run = st.lists(
+    st.tuples(
+        st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.51, 1.0]) | st.floats(0, 1), min_size=1),
+        st.none() | st.sampled_from([0.0, 1e-9, 0.02]),
+        st.booleans(),
+    ),
+    min_size=1,
+    max_size=7,
+)
+
+
+@settings(deadline=None, max_examples=80)
+@given(scores_of_a_run, st.sampled_from(["dyadic", "inverse-square", "equal"]))
+def test_any_run_gives_a_consistent_report(
+    run: list[tuple[list[float], float | None, bool]], schedule: str
+) -> None:
+    series = [
+        summary_series(
+            str(number),
+            range(len(rows)),
+            rows,
+            None if error is None else [error] * len(rows),
+            higher_is_better=higher,
+        )
+        for number, (rows, error, higher) in enumerate(run)
+    ]
+    report = trajectory(series, schedule=schedule, planned=40)  # type: ignore[arg-type]
+    json.dumps(report.to_dict(), allow_nan=False)
+    for finding in report.findings:
+        assert finding.earliest <= finding.before < finding.after <= finding.latest
+        assert finding.change < 0
+        assert finding.p <= finding.p_run <= 0.05
+        assert (finding.recovered is not None) == (finding.persistence == "transient")
+        assert finding.down >= 1
+        assert finding.flagged >= finding.after
 
 
 def test_faulty_series_are_refused() -> None:

@@ -1,7 +1,7 @@
 """Intervals and tests over scores: pure functions over arrays, each citing its source."""
 
 from harness.statistics.clusters import ClusteredMean, clustered_mean, partition
-from harness.statistics.decide import Decision, Verdict, decide, decide_paired
+from harness.statistics.decide import Decision, Verdict, correct, decide, decide_paired
 from harness.statistics.means import Estimate, cluster_mean, mean_of_means
 from harness.statistics.multiplicity import benjamini_hochberg, holm
 from harness.statistics.paired import (
@@ -28,6 +28,7 @@ __all__ = [
     "benjamini_hochberg",
     "cluster_mean",
     "clustered_mean",
+    "correct",
     "decide",
     "decide_paired",
     "detectable_change",

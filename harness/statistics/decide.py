@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
-from scipy import stats
+from scipy import special
 
+from harness.statistics.multiplicity import benjamini_hochberg, holm
 from harness.statistics.paired import PairedDifference
 from harness.statistics.power import (
     detectable_change,
@@ -16,6 +18,7 @@ from harness.statistics.power import (
     unreachable,
 )
 
+Correction = Literal["holm", "benjamini-hochberg"]
 Verdict = Literal["regressed", "improved", "held", "inconclusive"]
 
 
@@ -113,21 +116,14 @@ def decide(
     noise = tau2 * (1 + 1 / pooled)
     total = math.sqrt(se**2 + noise)
     freedom = _welch(se**2, df, noise, tau_df)
-    reach = float(stats.t.ppf(1 - alpha, freedom)) * total
+    reach = float(special.stdtrit(freedom, 1 - alpha)) * total
     low, high = change - reach, change + reach
     if p_regressed is None:
         p_regressed = _below(change, total, freedom)
     if p_improved is None:
         p_improved = _below(-change, total, freedom)
-    verdict: Verdict = "inconclusive"
-    if -margin < low and high < margin:
-        verdict = "held"
-    elif high < 0 and p_regressed <= alpha:
-        verdict = "regressed"
-    elif low > 0 and p_improved <= alpha:
-        verdict = "improved"
     return Decision(
-        verdict=verdict,
+        verdict=_verdict(low, high, margin, p_regressed, p_improved, alpha),
         change=change,
         se=total,
         df=freedom,
@@ -175,6 +171,43 @@ def decide_paired(
     )
 
 
+def correct(decisions: Sequence[Decision], method: Correction = "holm") -> list[Decision]:
+    """The decisions on many metrics of one comparison, with their p corrected for their number.
+
+    method  "holm" keeps the chance of any false alarm at α, for a gate; "benjamini-hochberg" the
+            share of false ones among the alarms, to explore
+
+    The p of a drop are one family, those of a rise another. Intervals, and with them what has held,
+    stay as they are: a correction only takes alarms away.
+    """
+    if not decisions:
+        return []
+    adjust = holm if method == "holm" else benjamini_hochberg
+    drops = adjust([decision.p_regressed for decision in decisions]).tolist()
+    rises = adjust([decision.p_improved for decision in decisions]).tolist()
+    return [
+        replace(
+            one,
+            verdict=_verdict(one.low, one.high, one.margin, drop, rise, (1 - one.level) / 2),
+            p_regressed=drop,
+            p_improved=rise,
+        )
+        for one, drop, rise in zip(decisions, drops, rises, strict=True)
+    ]
+
+
+def _verdict(
+    low: float, high: float, margin: float, p_regressed: float, p_improved: float, alpha: float
+) -> Verdict:
+    if -margin < low and high < margin:
+        return "held"
+    if high < 0 and p_regressed <= alpha:
+        return "regressed"
+    if low > 0 and p_improved <= alpha:
+        return "improved"
+    return "inconclusive"
+
+
 def _welch(first: float, first_df: float, second: float, second_df: float) -> float:
     """Degrees of freedom of the sum of two independent variances (Welch 1947)."""
     doubt = first**2 / first_df + second**2 / second_df
@@ -185,7 +218,7 @@ def _below(change: float, se: float, df: float) -> float:
     """One-sided p of "no drop"; without any error the sign alone decides."""
     if se == 0:
         return 0.0 if change < 0 else 1.0
-    return float(stats.t.cdf(change / se, df))
+    return float(special.stdtr(df, change / se))
 
 
 def _items(

@@ -113,7 +113,8 @@ def pooled_noise(
     prior, prior_df = _fit_prior(ratio[known], df[known], paired)
     answer = []
     for number, own in enumerate(known.tolist()):
-        shrunk, total_df = prior, prior_df
+        # In a pool of one or two, a short series is known no better than the others.
+        shrunk, total_df = prior, prior_df or float(df[known].min())
         if own:
             shrunk, total_df = _shrunk(float(ratio[number]), float(df[number]), prior, prior_df)
         total = max(shrunk * level[number], floor[number] * (1.0 if paired else _UNSHARED))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from harness.statistics.clusters import (
     Floats,
@@ -125,7 +125,7 @@ def paired_difference(data: PairedData, level: float = 0.95) -> PairedDifference
     variance = float(change_variances(difference[:, None], data.cluster, data.scale)[0])
     se, df = math.sqrt(variance), satterthwaite_df(sizes)
     t = change / se
-    reach = float(stats.t.ppf(0.5 + level / 2, df)) * se
+    reach = float(special.stdtrit(df, 0.5 + level / 2)) * se
     return PairedDifference(
         change=change,
         se=se,
@@ -133,9 +133,9 @@ def paired_difference(data: PairedData, level: float = 0.95) -> PairedDifference
         low=change - reach,
         high=change + reach,
         level=level,
-        p_two_sided=2 * float(stats.t.sf(abs(t), df)),
-        p_drop=float(stats.t.cdf(t, df)),
-        p_rise=float(stats.t.sf(t, df)),
+        p_two_sided=2 * float(special.stdtr(df, -abs(t))),
+        p_drop=float(special.stdtr(df, t)),
+        p_rise=float(special.stdtr(df, -t)),
         n=n,
         clusters=sizes.size,
         variance=n * variance,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from scipy import stats
+from scipy import special
 
 
 def items_needed(
@@ -91,7 +91,7 @@ def unreachable(
 
 
 def _reach(alpha: float, power: float, df: float = math.inf) -> float:
-    return float(stats.t.ppf(1 - alpha, df) + stats.t.ppf(power, df))
+    return float(special.stdtrit(df, 1 - alpha) + special.stdtrit(df, power))
 
 
 def _check(alpha: float, power: float, tau2: float, pooled: int) -> None:
