@@ -37,11 +37,11 @@ class Account:
     stages: bool
     rows: dict[str, Regression]
 
-    def status(self, metric: str) -> Status:
+    def status(self, finding: Finding) -> Status:
         """What became of a finding; one that was not recorded is open until it recovers."""
-        if metric in self.rows:
-            return self.rows[metric].status
-        return "open" if self.incident.recovered is None else "fixed"
+        if finding.metric in self.rows:
+            return self.rows[finding.metric].status
+        return "open" if finding.recovered is None else "fixed"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Analysis:
             finding.persistence
             for account in self.accounts
             for finding in account.incident.findings
-            if account.status(finding.metric) == "open"
+            if account.status(finding) == "open"
         ]
         if "lasting" in left:
             return 1
@@ -248,6 +248,6 @@ def _row(analysis: Analysis, number: int, account: Account, finding: Finding) ->
         "fell_with_it": [part.metric for part in account.incident.companions],
         "suspicions": [one.to_dict() for one in account.suspicions],
         "symptoms": [one.to_dict() for one in account.symptoms],
-        "status": account.status(finding.metric),
+        "status": account.status(finding),
         "id": stored.id if stored else None,
     }

@@ -79,7 +79,7 @@ def _table(console: Console, analysis: Analysis) -> Table:
         padding=(0, 1, 0, 0),
     )
     table.add_column("#", justify="right", no_wrap=True)
-    table.add_column("metric", overflow="fold")
+    table.add_column("metric", overflow="fold", min_width=16)
     table.add_column("broke between", no_wrap=True)
     table.add_column("score", no_wrap=True)
     table.add_column("p of run", justify="right", no_wrap=True)
@@ -107,7 +107,7 @@ def _cells(analysis: Analysis, account: Account, finding: Finding) -> list[Text 
     return [
         finding.metric,
         f"{finding.before} → {finding.after}",
-        f"{good:.3f} → {bad:.3f}",
+        f"{_level(good)} → {_level(bad)}",
         _small(finding.p_run),
         _course(account, finding),
     ]
@@ -126,7 +126,7 @@ def _course(account: Account, finding: Finding) -> Text:
     if finding.recovered is not None:
         return Text(f"back at {finding.recovered}", style="yellow")
     text = Text(finding.persistence, style="bold red")
-    status = account.status(finding.metric)
+    status = account.status(finding)
     return text if status == "open" else Text(f"{finding.persistence}, {status}", style="yellow")
 
 
@@ -173,6 +173,10 @@ def print_stored(console: Console, rows: Sequence[Regression]) -> None:
             cause,
         )
     console.print(table)
+
+
+def _level(value: float) -> str:
+    return f"{value:.3f}" if abs(value) < 1000 else f"{value:.2g}"
 
 
 def _small(p: float) -> str:
