@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 
 import click
 
@@ -13,6 +14,7 @@ from harness.errors import HarnessError
 # name -> (module that holds it, what the overview says)
 COMMANDS = {
     "eval": ("harness.cli.eval", "Measure checkpoints: every item, every answer, every score."),
+    "compare": ("harness.cli.compare", "Say what a checkpoint broke, with an exit status."),
     "leaderboard": ("harness.cli.leaderboard", "Rank what was measured, with intervals."),
     "show": ("harness.cli.show", "Read one evaluation: items, answers, failures."),
     "format": ("harness.cli.format", "What is lost to output format, what to knowledge."),
@@ -30,6 +32,8 @@ COMMANDS = {
 
 # Exit statuses: 0 pass, 1 regression, 2 inconclusive, 3 usage or data error.
 USAGE_OR_DATA_ERROR = 3
+# Python's own status after a traceback is 1, which a gate would take for a regression.
+BUG = 70
 
 
 class _LazyGroup(click.Group):
@@ -81,6 +85,9 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(USAGE_OR_DATA_ERROR)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(BUG)
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy import stats
+from scipy import special
 
 RateMethod = Literal["wilson", "jeffreys", "clopper-pearson"]
 
@@ -42,9 +43,15 @@ def mcnemar(broken: int, mended: int) -> McNemar:
     if broken < 0 or mended < 0:
         raise ValueError(f"{broken} broken and {mended} mended: counts are 0 or more")
     flips = broken + mended
-    coin = stats.binom(flips, 0.5)
-    here = float(coin.pmf(broken))
-    fewer, more = float(coin.cdf(broken)), float(coin.sf(broken - 1))
+    # By symmetry P(X ≥ k) = P(X ≤ n − k).
+    fewer = float(special.bdtr(broken, flips, 0.5))
+    more = float(special.bdtr(mended, flips, 0.5))
+    here = math.exp(
+        math.lgamma(flips + 1)
+        - math.lgamma(broken + 1)
+        - math.lgamma(mended + 1)
+        - flips * math.log(2)
+    )
     drop, rise = more - here / 2, fewer - here / 2
     return McNemar(
         broken=broken,
@@ -73,6 +80,8 @@ def rate_interval(
         raise ValueError(f"{right} right of {n}: expected 0 to n, n at least 1")
     if not 0 < level < 1:
         raise ValueError(f"level is {level}, expected a share between 0 and 1 such as 0.95")
+    from scipy import stats
+
     tail = (1 - level) / 2
     if method == "wilson":
         z, share = float(stats.norm.isf(tail)), right / n

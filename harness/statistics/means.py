@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from harness.statistics.clusters import (
     Floats,
@@ -142,7 +142,7 @@ def _interval(
 ) -> tuple[float, float]:
     if bounded:
         return _wilson(mean, se, size, df, level)
-    reach = float(stats.t.ppf(0.5 + level / 2, df)) * se
+    reach = float(special.stdtrit(df, 0.5 + level / 2)) * se
     return mean - reach, mean + reach
 
 
@@ -156,7 +156,7 @@ def _wilson(mean: float, se: float, least: float, df: float, level: float) -> tu
     that is not defined."""
     variance = mean * (1 - mean)
     size = variance / se**2 if se > 0 and variance > 0 else least
-    t = float(stats.t.ppf(0.5 + level / 2, df))
+    t = float(special.stdtrit(df, 0.5 + level / 2))
     centre = (mean + t**2 / (2 * size)) / (1 + t**2 / size)
     reach = t / (1 + t**2 / size) * math.sqrt(variance / size + t**2 / (4 * size**2))
     return max(0.0, min(mean, centre - reach)), min(1.0, max(mean, centre + reach))
