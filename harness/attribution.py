@@ -9,10 +9,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
+from harness.regression.causes import mixture_changes
 from harness.runs import Stage
 from harness.store.database import connect
 
-Kind = Literal["entered", "left", "weight", "phase", "learning rate"]
+Kind = Literal["entered", "left", "share", "phase", "learning rate"]
 # Answers read for symptoms, of each checkpoint; the rest would tell no more.
 _MOST_ANSWERS = 2000
 
@@ -22,7 +23,7 @@ class Suspicion:
     """One thing that lineage says changed between two neighbouring checkpoints.
 
     what           the corpus or shard, the new phase, or ""
-    before, after  its weight, or the learning rate; None for a phase
+    before, after  its share of the mixture, or the learning rate; None for a phase
     since, step    the checkpoints that it changed between
     """
 
@@ -38,14 +39,13 @@ class Suspicion:
         place = f"between steps {self.since} and {self.step}"
         if self.kind == "phase":
             return f"phase {self.what!r} began {place}"
+        if self.kind == "learning rate":
+            return f"the learning rate went from {self.before:.3g} to {self.after:.3g} {place}"
         if self.kind == "entered":
-            return f"{self.what} entered the mixture at {self.after:.3g} {place}"
+            return f"{self.what} entered the mixture at {self.after:.1%} {place}"
         if self.kind == "left":
-            return f"{self.what}, {self.before:.3g} before, left the mixture {place}"
-        subject = (
-            "the learning rate" if self.kind == "learning rate" else f"the weight of {self.what}"
-        )
-        return f"{subject} went from {self.before:.3g} to {self.after:.3g} {place}"
+            return f"{self.what}, {self.before:.1%} before, left the mixture {place}"
+        return f"{self.what} went from {self.before:.1%} to {self.after:.1%} {place}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, with the sentence."""
@@ -77,19 +77,18 @@ def suspicions(stages: Sequence[Stage], earliest: int, latest: int) -> list[Susp
     """What lineage says changed between neighbouring checkpoints from step `earliest` to `latest`,
     the largest change of the mixture first.
 
-    A mixture is the weight of each source since the checkpoint before. A learning rate is named
+    Of the mixture, what `regression.causes.mixture_changes` names. A learning rate is named
     where it rose, or fell to less than half: schedules lower it a little at every step.
     """
     found: list[Suspicion] = []
     within = [stage for stage in stages if earliest <= stage.step <= latest]
     for old, new in pairwise(within):
         here = (old.step, new.step)
-        if old.mixture is not None and new.mixture is not None:
-            for name in sorted(old.mixture.keys() | new.mixture.keys()):
-                before, after = old.mixture.get(name, 0.0), new.mixture.get(name, 0.0)
-                if before != after:
-                    kind: Kind = "entered" if not before else "left" if not after else "weight"
-                    found.append(Suspicion(kind, name, before, after, *here))
+        if old.mixture and new.mixture:
+            found += [
+                Suspicion(cause.kind, cause.source, cause.before, cause.after, *here)
+                for cause in mixture_changes(old.mixture, new.mixture, str(old.step))
+            ]
         if new.phase is not None and old.phase is not None and new.phase != old.phase:
             found.append(Suspicion("phase", new.phase, None, None, *here))
         if old.learning_rate is not None and new.learning_rate is not None:

@@ -239,8 +239,8 @@ def test_a_finding_names_what_changed_and_what_else_moved(tmp_path: Path) -> Non
     assert {row["metric"].split()[1] for row in rows} <= {"math", "metrics)"}
     told = [one["sentence"] for one in rows[0]["suspicions"]]
     assert set(told) == {
-        "the weight of web went from 1 to 0.7 between steps 400 and 500",
-        "chat entered the mixture at 0.3 between steps 400 and 500",
+        "web went from 100.0% to 70.0% between steps 400 and 500",
+        "chat entered the mixture at 30.0% between steps 400 and 500",
         "phase 'anneal' began between steps 400 and 500",
     }
     signs = {one["name"] for one in rows[0]["symptoms"]}
@@ -269,10 +269,10 @@ def test_suspicions_name_each_kind_of_change() -> None:
         Stage(4, {"math": 1.0}, "anneal", 1e-4),
     ]
     told = [(one.kind, one.what, one.step) for one in suspicions(stages, 1, 4)]
-    assert set(told[:2]) == {("left", "web", 3), ("weight", "math", 3)}
+    assert set(told[:2]) == {("left", "web", 3), ("share", "math", 3)}
     assert set(told[2:]) == {
         ("entered", "math", 2),
-        ("weight", "web", 2),
+        ("share", "web", 2),
         ("phase", "anneal", 3),
         ("learning rate", "", 3),
         ("learning rate", "", 4),

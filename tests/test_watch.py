@@ -136,7 +136,7 @@ def test_a_run_from_first_to_fixed(run: Path, tiny_checkpoint: Path, tmp_path: P
     (row,) = regressions(store, status=["open"])
     assert (row.genre, row.baseline_step, row.step) == ("math", 200, 300)
     assert -0.7 < row.evidence["change"] < -0.3
-    assert {one["kind"] for one in row.cause} == {"entered", "weight"}
+    assert {one["kind"] for one in row.cause} == {"entered", "share"}
     (message,) = told
     assert message["verdict"] == "regressed"
     assert "math" in message["text"]
