@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.attribution import suspicions, symptoms
 from harness.checkpoint import Checkpoint
+from harness.errors import HarnessError
 from harness.evaluate import items_hash
 from harness.items.schema import Item, content_hash
 from harness.protocols.catalogue import Suite
@@ -132,6 +133,7 @@ def judge(
     pools = _pools(watch, earlier, tables, standing)
     if not pools:
         ids = _ask(watch, checkpoint, _everything(watch))
+        _table(watch, ids)
         verdict = _watched(watch, run, checkpoint, rows, "first", True, {"evaluations": ids})
         return _settle(watch, checkpoint, before, verdict, [])
     ids = _ask(watch, checkpoint, {})
@@ -266,9 +268,16 @@ def _everything(watch: Watch) -> dict[Genre, int]:
 
 
 def _table(watch: Watch, ids: Mapping[str, str]) -> Table:
+    """Scores by genre. Raises HarnessError for a suite without the metric that is watched."""
+    parts = sample_scores(watch.store, list(ids.values()), METRIC)
     answer: dict[Genre, Mapping[str, SampleScores]] = {}
-    for part in sample_scores(watch.store, list(ids.values()), METRIC).values():
-        answer |= part
+    for suite, evaluation in ids.items():
+        if evaluation not in parts:
+            raise HarnessError(
+                f"--suite {suite}: no answer has a `{METRIC}` score; harness watch judges suites "
+                "that are scored without a judge"
+            )
+        answer |= parts[evaluation]
     return answer
 
 

@@ -283,6 +283,18 @@ def test_one_bad_checkpoint_does_not_stop_the_others(
     assert done.faults == ("tiger/step_000300: the engine cannot load it",)
 
 
+def test_a_suite_without_strict_scores_is_refused(
+    run: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    watch = make_watch(
+        run, tmp_path / "results.duckdb", Skilled({}), evaluate=lambda *_: "nothing was scored"
+    )
+    add(run, tiny_checkpoint, 100)
+    done = one_pass(watch)
+    assert done.made == ()
+    assert "judges suites that are scored without a judge" in done.faults[0]
+
+
 # --- messages ------------------------------------------------------------------------------------
 
 
