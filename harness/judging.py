@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,9 @@ from harness.errors import HarnessError
 from harness.evaluate import items_hash
 from harness.items.schema import Item, content_hash
 from harness.protocols.catalogue import Suite
-from harness.protocols.types import Answer, Ask, Protocol, Reading
+from harness.protocols.partial import Partial
+from harness.protocols.types import Protocol
 from harness.runs import lineage_of
-from harness.scoring import Score
 from harness.screening import (
     Genre,
     GenreVerdict,
@@ -30,6 +30,8 @@ from harness.screening import (
     still_low,
 )
 from harness.settled import Signature, signature
+from harness.statistics import Decision, PairedDifference
+from harness.statistics.noise import CheckpointNoise
 from harness.statistics.spending import Schedule, spent_at
 from harness.store.regressions import Regression, record, regressions, set_status
 from harness.store.watched import (
@@ -78,44 +80,6 @@ class Watch:
         return content_hash([RULE, asdict(self.policy), asked, self.seed])
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """A protocol of which one sample of every item is asked, and so many fresh ones by genre."""
-
-    inner: Protocol
-    fresh: Mapping[str, int]
-
-    @property
-    def id(self) -> str:
-        return self.inner.id
-
-    @property
-    def suite(self) -> str:
-        return self.inner.suite
-
-    @property
-    def hash(self) -> str:
-        return self.inner.hash
-
-    @property
-    def definition(self) -> Mapping[str, Any]:
-        return self.inner.definition
-
-    def requests(self, items: Sequence[Item], samples: int, seed: int) -> Iterator[Ask]:
-        for ask in self.inner.requests(items, samples, seed):
-            if ask.sample <= self.fresh.get(ask.item.genre, 0):
-                yield ask
-
-    def follow_up(self, ask: Ask, answer: Answer) -> Ask | None:
-        return self.inner.follow_up(ask, answer)
-
-    def reading(self, ask: Ask, answer: Answer) -> Reading | None:
-        return self.inner.reading(ask, answer)
-
-    def scores(self, ask: Ask, answer: Answer) -> tuple[Score, ...]:
-        return self.inner.scores(ask, answer)
-
-
 def judge(
     watch: Watch, run: str, checkpoint: Checkpoint, rows: Sequence[Watched]
 ) -> Watched | None:
@@ -134,49 +98,22 @@ def judge(
     if not pools:
         ids = _ask(watch, checkpoint, _everything(watch))
         _table(watch, ids)
-        verdict = _watched(watch, run, checkpoint, rows, "first", True, {"evaluations": ids})
-        return _settle(watch, checkpoint, before, verdict, [])
-    ids = _ask(watch, checkpoint, {})
-    noise = checkpoint_noise(_quiet(rows, tables))
+        verdict = _watched(watch, run, checkpoint, rows, "first", {"evaluations": ids})
+        return _settle(watch, checkpoint, before, replace(verdict, is_anchor=True), [])
     baselines = {genre: [items for _, items in pool] for genre, pool in pools.items()}
-    screened = screen(baselines, _table(watch, ids), noise, watch.policy)
+    noise = checkpoint_noise(_quiet(rows, tables))
     # What broke before is asked again with all samples: silence of the screen is no recovery.
     suspect = {(row.suite, row.genre) for row in standing if row.status == "open"}
-    flagged = [
-        genre
-        for genre, (_, decision) in screened.items()
-        if decision.p_regressed < watch.policy.screen or genre in suspect
-    ]
-    if flagged:
-        counts = dict.fromkeys(flagged, min(watch.policy.look, watch.policy.samples))
-        _ask(watch, checkpoint, counts)
-        low = still_low(baselines, _table(watch, ids), flagged, noise, watch.policy)
-        flagged = [genre for genre in flagged if genre in low or genre in suspect]
-        _ask(watch, checkpoint, counts | dict.fromkeys(flagged, watch.policy.samples))
-    number = sum(row.verdict != "first" for row in rows)
-    policy = watch.policy
-    schedule: Schedule = "dyadic" if policy.planned is None else "equal"
-    level = spent_at(number + 1, policy.alpha, schedule, policy.planned)
-    verdicts = confirm(
-        baselines, _table(watch, ids), screened, flagged, noise, policy, max(level, 1e-12)
-    )
+    ids, screened, flagged = _ask_in_stages(watch, checkpoint, baselines, noise, suspect)
+    level = _level(watch.policy, rows)
+    verdicts = confirm(baselines, _table(watch, ids), screened, flagged, noise, watch.policy, level)
     fixed, lasting = _follow_up(standing, verdicts)
+    known = {(row.suite, row.genre) for row in lasting}
     fresh = [
         _regression(watch, run, checkpoint, one, pools[one.suite, one.genre][-1][0], ids)
         for one in verdicts
-        if one.verdict == "regressed"
-        and not any((row.suite, row.genre) == (one.suite, one.genre) for row in lasting)
+        if one.verdict == "regressed" and (one.suite, one.genre) not in known
     ]
-    states = {one.verdict for one in verdicts}
-    verdict_word: WatchVerdict = "good"
-    if "regressed" in states:
-        verdict_word = "regressed"
-    elif "doubtful" in states or any(row.status == "open" for row in lasting):
-        verdict_word = "inconclusive"
-    since_anchor = 0
-    for row in earlier:
-        since_anchor = 0 if row.is_anchor else since_anchor + (row.verdict == "good")
-    is_anchor = verdict_word == "good" and since_anchor + 1 >= policy.anchors
     evidence = {
         "evaluations": ids,
         "level": level,
@@ -189,14 +126,64 @@ def judge(
         "new": [row.id for row in fresh],
         "fixed": [row.id for row in fixed],
     }
-    verdict = _watched(watch, run, checkpoint, rows, verdict_word, False, evidence)
-    made = _settle(watch, checkpoint, before, verdict, fresh)
+    word = _word(verdicts, lasting)
+    made = _settle(
+        watch, checkpoint, before, _watched(watch, run, checkpoint, rows, word, evidence), fresh
+    )
     if made is not None:
         set_status(watch.store, [row.id for row in fixed], "fixed", fixed_at_step=checkpoint.step)
-        if is_anchor:
+        if word == "good" and _good_since_anchor(earlier) + 1 >= watch.policy.anchors:
             _ask(watch, checkpoint, _everything(watch))
             mark_anchor(watch.store, made)
     return made
+
+
+def _ask_in_stages(
+    watch: Watch,
+    checkpoint: Checkpoint,
+    baselines: Mapping[Genre, Sequence[Items]],
+    noise: Mapping[Genre, CheckpointNoise],
+    suspect: set[Genre],
+) -> tuple[dict[str, str], dict[Genre, tuple[PairedDifference, Decision]], list[Genre]]:
+    """Asks one sample of all, a few fresh ones where that is low, and all where those are too.
+    Answers the evaluations, what the screen saw, and the genres that have all samples."""
+    policy = watch.policy
+    ids = _ask(watch, checkpoint, {})
+    screened = screen(baselines, _table(watch, ids), noise, policy)
+    flagged = [
+        genre
+        for genre, (_, decision) in screened.items()
+        if decision.p_regressed < policy.screen or genre in suspect
+    ]
+    if not flagged:
+        return ids, screened, []
+    look = dict.fromkeys(flagged, min(policy.look, policy.samples))
+    _ask(watch, checkpoint, look)
+    low = still_low(baselines, _table(watch, ids), flagged, noise, policy)
+    kept = [genre for genre in flagged if genre in low or genre in suspect]
+    _ask(watch, checkpoint, look | dict.fromkeys(kept, policy.samples))
+    return ids, screened, kept
+
+
+def _level(policy: Policy, rows: Sequence[Watched]) -> float:
+    """What the next comparison of the run may spend of α; next to nothing after `planned`."""
+    number = 1 + sum(row.verdict != "first" for row in rows)
+    schedule: Schedule = "dyadic" if policy.planned is None else "equal"
+    return max(spent_at(number, policy.alpha, schedule, policy.planned), 1e-12)
+
+
+def _word(verdicts: Sequence[GenreVerdict], lasting: Sequence[Regression]) -> WatchVerdict:
+    states = {one.verdict for one in verdicts}
+    if "regressed" in states:
+        return "regressed"
+    return "inconclusive" if "doubtful" in states or lasting else "good"
+
+
+def _good_since_anchor(earlier: Sequence[Watched]) -> int:
+    count = 0
+    for row in earlier:
+        count = 0 if row.is_anchor else count + (row.verdict == "good")
+    return count
 
 
 def _settle(
@@ -208,7 +195,6 @@ def _settle(
 ) -> Watched | None:
     assert checkpoint.path is not None
     if signature(checkpoint.path) != before:
-        watch.log(f"{checkpoint.name}: its files changed while it was asked; it is asked again")
         return None
     if fresh:
         record(watch.store, fresh)
@@ -222,7 +208,6 @@ def _watched(
     checkpoint: Checkpoint,
     rows: Sequence[Watched],
     verdict: WatchVerdict,
-    is_anchor: bool,
     evidence: dict[str, Any],
 ) -> Watched:
     now = datetime.now(UTC)
@@ -236,7 +221,7 @@ def _watched(
         checkpoint=checkpoint.name,
         number=sum(row.verdict != "first" for row in rows),
         verdict=verdict,
-        is_anchor=is_anchor,
+        is_anchor=False,
         evidence=evidence,
         judged_at=now,
         notified_at=None if is_news and watch.notify else now,
@@ -248,7 +233,7 @@ def _ask(watch: Watch, checkpoint: Checkpoint, fresh: Mapping[Genre, int]) -> di
     return {
         suite.protocol.suite: watch.evaluate(
             checkpoint,
-            Drawn(
+            Partial(
                 suite.protocol,
                 {genre: n for (name, genre), n in fresh.items() if name == suite.protocol.suite},
             ),

@@ -77,7 +77,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="Level at which one answer an item calls for fresh ones.",
 )
-@click.option("--planned", type=click.IntRange(min=1), help="Checkpoints the run will have.")
+@click.option(
+    "--planned",
+    type=click.IntRange(min=1),
+    help="Checkpoints the run will have: α is spread evenly over them, and none is left after.",
+)
 @click.option("--once", is_flag=True, help="One pass, then exit: for cron and CI.")
 @click.option(
     "--every", type=click.FloatRange(min=0.1), default=30.0, show_default=True, help="Seconds."
