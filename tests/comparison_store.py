@@ -60,6 +60,7 @@ class MadeScores:
     tokens: int = 5
     later: int = 0
     seed: int = 0
+    engine: str = "made up"
 
     @property
     def fingerprint(self) -> str:
@@ -149,7 +150,7 @@ def batch(one: MadeScores) -> dict[str, list[dict[str, Any]]]:
                 "items": len(items),
                 "samples": one.samples,
                 "seed": one.seed,
-                "engine": "made up",
+                "engine": one.engine,
                 "state": one.state,
                 "planned": len(answered),
                 "done": len(answered) - failed,

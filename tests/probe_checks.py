@@ -96,6 +96,8 @@ def check_family(family: Family, level: int) -> None:
                 assert obeys(problem.answer, problem, prompt), (problem.answer, prompt)
                 assert all(obeys(other, problem, prompt) for other in problem.accept)
                 assert "None" not in prompt
-                assert not re.search(r"。。|、、|、。|だです|  ", prompt), prompt
+                # A program's indentation, behind its line numbers if any, is no slip.
+                prose = re.sub(r"^(\d+:)? +", "", prompt, flags=re.MULTILINE)
+                assert not re.search(r"。。|、、|、。|だです|  ", prose), prompt
                 if problem.format.kind == "choice":  # each label is named, or each character
                     assert all(label in prompt for label in problem.format.labels)

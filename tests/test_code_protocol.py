@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from harness.engines.types import Generation, Request
 from harness.errors import HarnessError
@@ -18,6 +20,7 @@ from harness.protocols import catalogue
 from harness.protocols.catalogue import open_suite, protocol_from
 from harness.protocols.code import Code
 from harness.protocols.types import Answer, Ask
+from harness.report.leaderboard import print_boards
 from harness.report.standings import boards
 from harness.scoring.code.score import HarnessFaultError
 from harness.scoring.code.types import VERDICTS, CodeOutcome, CodeRun
@@ -37,11 +40,17 @@ ITEM = Item(
     code=CodeTask("function", "double", "calls", TESTS, given="def double(n):\n"),
 )
 RIGHT, WRONG = "def double(n):\n    return n * 2", "def double(n):\n    return n * n"
+WHY = "受け取った整数に2を掛けて、その結果を返します。\n"
 PROTOCOL = Code("own", runner=run_trusted)
 
 
 def fenced(code: str) -> str:
     return f"```python\n{code}\n```"
+
+
+def in_form(task: CodeTask, code: str) -> str:
+    """An answer of the form that the task asks for."""
+    return (WHY if task.kind == "explain" else "") + fenced(code)
 
 
 def scores(text: str, finish: str = "stop") -> tuple[dict[str, float], str | None]:
@@ -82,6 +91,34 @@ def test_scores(
 ) -> None:
     expected = {"strict": strict, "format": form, "lenient": lenient, "tests": tests}
     assert scores(text, finish) == (expected, failure)
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "expected", "failure"),
+    [
+        (WHY + fenced(RIGHT), "stop", (1, 1, 1, 1), None),
+        (fenced(RIGHT), "stop", (0, 0, 1, 1), "format"),
+        (RIGHT, "stop", (0, 0, 1, 1), "format"),
+        ("考え方\n" + fenced(RIGHT), "stop", (0, 0, 1, 1), "format"),
+        (WHY + fenced(RIGHT) + "\n以上です。", "stop", (0, 0, 1, 1), "format"),
+        (fenced(RIGHT) + "\n" + WHY, "stop", (0, 0, 1, 1), "format"),
+        (WHY + fenced(WRONG), "stop", (0, 1, 0, 0.25), "knowledge"),
+        (fenced(WRONG), "stop", (0, 0, 0, 0.25), "knowledge"),
+        (WHY, "stop", (0, 0, 0, 0), "format"),
+        (WHY, "length", (0, 0, 0, 0), "truncated"),
+        (WHY + "```python\ndef double(n):\n    return n *", "length", (0, 0, 0, 0), "truncated"),
+        (" ", "stop", (0, 0, 0, 0), "empty"),
+    ],
+)
+def test_scores_of_an_explanation_and_a_function(
+    text: str, finish: str, expected: tuple[float, ...], failure: str | None
+) -> None:
+    assert ITEM.code is not None
+    item = replace(ITEM, code=replace(ITEM.code, kind="explain"))
+    (ask,) = PROTOCOL.requests([item], 1, 0)
+    found = PROTOCOL.scores(ask, Answer(text, finish))
+    assert tuple(one.value for one in found) == expected
+    assert found[0].failure == failure
 
 
 def test_one_program_is_run_once() -> None:
@@ -148,7 +185,7 @@ def test_suites(tmp_path: Path) -> None:
     suite = open_suite("code-ja")
     assert suite.protocol == Code("code-ja")
     assert suite.protocol.id == "code-ja/harness-1"
-    assert len(suite.items) == 64
+    assert len(suite.items) == 78
     assert len(open_suite("code-ja", limit=7).items) == 7
     path = write(tmp_path, HUMANEVAL, MBPP)
     suite = open_suite(f"code:{path}")
@@ -190,7 +227,7 @@ def test_an_evaluation_and_a_sandbox_that_fails_in_between(tmp_path: Path) -> No
     items = open_suite("code-ja", limit=12).items
     half = {item.id for item in items[::2]}
     answers = {
-        item.turns[0]: fenced(item.code.reference if item.id in half else "import math")
+        item.turns[0]: in_form(item.code, item.code.reference if item.id in half else "import math")
         for item in items
         if item.code
     }
@@ -216,4 +253,58 @@ def test_an_evaluation_and_a_sandbox_that_fails_in_between(tmp_path: Path) -> No
     assert (count.reused, count.done, count.failed) == (11, 12, 0)
     (board,), _ = boards(store)
     assert (board.suite, board.genres) == ("code-ja", ("coding",))
+    assert board.standings[0].measured.score.mean == pytest.approx(0.5)
+
+
+@dataclass
+class Sampler(Programmer):
+    """Answers right in the first `right[prompt]` of each prompt's samples."""
+
+    right: dict[str, int] = field(default_factory=dict)
+
+    def generate(self, queue: deque[Request]) -> Iterator[Generation]:
+        asked: Counter[str] = Counter()
+        while queue:
+            request = queue.popleft()
+            prompt = str(request.prompt).removeprefix("user:").removesuffix("\n")
+            asked[prompt] += 1
+            good = asked[prompt] <= self.right[prompt]
+            text = self.answers[prompt] if good else "pass"
+            yield Generation(request.key, text, "stop", 10, 1)
+
+
+def test_pass_at_k_stands_on_the_board(tmp_path: Path) -> None:
+    store = tmp_path / "results.duckdb"
+    items = open_suite("code-ja", limit=3).items
+    tasks = {item.turns[0]: item.code for item in items if item.code}
+    answers = {prompt: in_form(code, code.reference) for prompt, code in tasks.items()}
+    right = dict(zip(tasks, (0, 1, 4), strict=True))
+    engine = Sampler(answers, right=right)
+    run(store, items, engine, protocol=Code(runner=run_trusted), samples=4)
+    (board,), _ = boards(store)
+    (standing,) = board.standings
+    assert {k: one.mean for k, one in standing.measured.pass_at.items()} == pytest.approx(
+        {1: (0 + 1 / 4 + 1) / 3, 4: 2 / 3}
+    )
+    assert standing.to_dict()["pass_at"]["4"]["clusters"] == 3
+    console = Console(width=200, record=True, file=io.StringIO())
+    print_boards(console, [board], 0)
+    assert "pass@1 41.7 (" in console.export_text()
+
+
+def test_the_sandbox_scores_what_a_model_wrote(tmp_path: Path) -> None:
+    """The suite as a user names it: no runner of our own."""
+    if catalogue.code_runner() is None:
+        pytest.skip("no sandbox here")
+    suite = open_suite("code-ja", limit=8)
+    answers = {
+        item.turns[0]: in_form(
+            item.code, item.code.reference if n % 2 else "import os\nos._exit(0)"
+        )
+        for n, item in enumerate(suite.items)
+        if item.code
+    }
+    store = tmp_path / "results.duckdb"
+    run(store, suite.items, Programmer(answers), protocol=suite.protocol)
+    (board,), _ = boards(store)
     assert board.standings[0].measured.score.mean == pytest.approx(0.5)

@@ -172,6 +172,12 @@ def test_only_common_items_count_and_the_rest_is_listed(store: Path, compare: Ru
     assert "Scored on BASE only and left out: 11 items (math/007" in " ".join(page.split())
 
 
+def test_other_engines_are_named(store: Path, compare: Run) -> None:
+    keep(store, strict("a", BEFORE, engine="vllm 1"), strict("b", BEFORE, engine="vllm 2"))
+    page = " ".join(compare("a", "b")[1].split())
+    assert "Engines differ, which may move scores too: vllm 1, vllm 2." in page
+
+
 def test_failures_beyond_the_policy_keep_a_pass_away(store: Path, compare: Run) -> None:
     after: list[float | None] = [1.0] * 90 + [None] * 10
     keep(store, strict("a", [1.0] * 100), strict("b", after))
@@ -646,3 +652,25 @@ def test_judges_must_agree(store: Path, compare: Run) -> None:
     rate(store, a, "judge-2", "prompts", lambda item, repeat: 5.0)
     assert "choose one with --judge" in compare("a", "c")[2]
     assert compare("a", "c", "--judge", "judge-2", "--margin", "1")[0] == 0
+
+
+def test_what_a_rule_verifies_is_rated_by_it(store: Path, compare: Run) -> None:
+    """Our own MT-Bench rates a verified answer 1 or 10, whatever the judge said."""
+    protocol = {"protocol": "mt-bench", "name": "harness-1", "lowest": 1}
+    made = {}
+    for name, right in (("a", 30), ("b", 20)):
+        tone = by_item([0.5] * 40) | by_item([0.5] * 20, "writing")
+        verified = by_item([1.0] * right + [0.0] * (40 - right))
+        made[name] = MadeScores(name, {"length": tone, "verified": verified}, protocol=protocol)
+    keep(store, *made.values())
+    rate(store, made["a"], "judge", "prompts", lambda item, repeat: 4.0 + repeat)
+    rate(store, made["b"], "judge", "prompts", lambda item, repeat: 5.0 + repeat)
+    _, out, _ = compare("a", "b", "--json")
+    found = rows(out)
+    assert found["math/all/rating"]["base"] == pytest.approx(1 + 9 * 30 / 40)
+    assert found["math/all/rating"]["change"] == pytest.approx(-9 * 10 / 40)
+    assert found["writing/all/rating"]["change"] == pytest.approx(1.0)
+    assert found["all/all/rating"]["change"] == pytest.approx((1.0 - 2.25) / 2)
+    assert json.loads(out)["suites"][0]["ranking"] == "rating"
+    # Lengths are described, not judged.
+    assert not any("length" in place for place in found)

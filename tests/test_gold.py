@@ -33,6 +33,7 @@ def test_at_least_six_families_a_genre() -> None:
     assert {genre: genres.count(genre) >= 6 for genre in genres} == {
         "math": True,
         "reasoning": True,
+        "coding": True,
         "extraction": True,
         "format": True,
     }

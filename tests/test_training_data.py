@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 pytest.importorskip("transformers")
 
 from harness.errors import HarnessError
+from harness.items.probes.catalogue import FAMILIES
 from harness.items.probes.generate import probes
 from training.data import (
     Encoded,
@@ -23,6 +24,7 @@ from training.data import (
     encode,
     inventory_texts,
 )
+from training.pretrain import DEFAULT_MIXTURE
 from training.tokenizer import SPECIAL_TOKENS, build_tokenizer, characters
 
 TEXTS = inventory_texts()
@@ -86,6 +88,13 @@ def test_components_are_reproducible(name: str) -> None:
     assert first != component_samples(name, count=20, level=1, seed=4)
     assert len(first) == 20
     assert all(sample.answer and (name == "text") == (not sample.prompt) for sample in first)
+
+
+def test_the_default_mixture_names_single_families_and_none_of_coding() -> None:
+    """Boards say that the demo's run was not trained on coding: docs/training.md."""
+    names = set(DEFAULT_MIXTURE) - {"text", "copy"}
+    assert names <= {family.name for family in FAMILIES}
+    assert not any(name.startswith("coding/") for name in names)
 
 
 def test_unknown_component_is_named() -> None:

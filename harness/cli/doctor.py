@@ -26,7 +26,7 @@ class Check:
 @store_option
 @table_options
 def command(store: str | None, output: str | None) -> None:
-    """Say what works here (Python, engines, training, store), and what mends the rest."""
+    """Say what works here (Python, engines, training, sandbox, store), and what mends the rest."""
     from harness.store.database import store_path
 
     checks = [
@@ -34,6 +34,7 @@ def command(store: str | None, output: str | None) -> None:
         *_engines(),
         *_packages(),
         _comet(),
+        *_sandbox(),
         _store(store_path(store)),
         *_evalsets(),
     ]
@@ -91,6 +92,30 @@ def _packages() -> list[Check]:
             fix = f"pip install 'harness[{extra}]'"
             checks.append(Check(what, False, f"{package} is not installed", fix))
     return checks
+
+
+def _sandbox() -> list[Check]:
+    """The level in force, and the languages that it can run."""
+    from harness.errors import HarnessError
+    from harness.sandbox import LANGUAGES, LEVELS, best_level, least_level, support
+    from harness.sandbox.languages import tool
+
+    strict = support("strict")
+    try:
+        level = best_level(least_level())
+    except HarnessError as error:
+        return [Check("sandbox", False, str(error), strict.fix)]
+    found = support(level)
+    weaker = "" if level == LEVELS[0] else f"; not {LEVELS[0]}: {strict.reason}"
+    languages = ", ".join(one for one in LANGUAGES if tool(one))
+    return [
+        Check(
+            "sandbox",
+            level == LEVELS[0],
+            f"level {level} ({found.reason}{weaker}); runs {languages}",
+            "" if level == LEVELS[0] else strict.fix,
+        )
+    ]
 
 
 def _comet() -> Check:

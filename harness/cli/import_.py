@@ -75,3 +75,69 @@ def scores(
     click.echo(f"{source}: {result.rows:,} scores, {result.new:,} of them new, of {runs}")
     if result.passed_over:
         click.echo(f"{result.passed_over:,} JSON files hold no results; passed over.")
+
+
+@command.command("fastchat")
+@click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option(
+    "--protocol",
+    type=click.Choice(
+        [
+            "lm-sys",
+            "stability-2023",
+            "stability-2023-full",
+            "nejumi-v3",
+            "nejumi-v4",
+            "swallow-2025",
+        ]
+    ),
+    required=True,
+    help="How the answers were made and judged.",
+)
+@click.option(
+    "--references",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The reference answers [reference_answer/gpt-4.jsonl].",
+)
+@click.option(
+    "--judgments",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Files of judgments [model_judgment/*_single*.jsonl, *_single.jsonl].",
+)
+@store_option
+def fastchat(
+    directory: Path,
+    protocol: Any,
+    references: Path | None,
+    judgments: tuple[Path, ...],
+    store: str | None,
+) -> None:
+    """Import the MT-Bench answers and judgments in DIRECTORY, which has FastChat's layout.
+
+    Ratings are read again from the judgments' texts.
+    """
+    from harness.errors import HarnessError
+    from harness.import_fastchat import import_fastchat
+    from harness.protocols.mt_bench import MtBench
+    from harness.store.database import store_path
+
+    result = import_fastchat(
+        directory,
+        MtBench(protocol),
+        store=store_path(store),
+        references=references,
+        judgments=judgments,
+    )
+    click.echo(
+        f"{directory}: {result.answers:,} answers of {len(result.evaluations)} models and "
+        f"{result.judgments:,} judgments ({result.repeated} of them of an answer judged before), "
+        f"{result.unreadable} without a readable rating."
+    )
+    if result.left_out:
+        click.echo(f"{result.left_out:,} answers to turns that {protocol} does not ask; left out.")
+    if result.differing:
+        raise HarnessError(
+            f"{len(result.differing)} stored scores are not what their texts say, the first at "
+            f"{result.differing[0]}; the texts count"
+        )

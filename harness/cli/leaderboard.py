@@ -22,6 +22,7 @@ def command(
 
     One board a suite; only scores of one protocol, item set and number of samples stand together.
     """
+    from harness.report.judged import judged_boards, to_dict
     from harness.report.standings import boards
     from harness.store.database import store_path
     from harness.store.queries import refresh
@@ -32,16 +33,23 @@ def command(
     made, left_out = boards(
         path, suites=wanted, every_checkpoint=checkpoints, all_item_sets=everything
     )
+    judged, judged_left_out = judged_boards(
+        path, suites=wanted, every_checkpoint=checkpoints, all_item_sets=everything
+    )
     if output:
-        print_rows([one.to_dict() for board in made for one in board.standings], output)
+        rows = [one.to_dict() for board in made for one in board.standings]
+        rows += [to_dict(board, one) for board in judged for one in board.standings]
+        print_rows(rows, output)
         return
     from rich.console import Console
 
+    from harness.report.judged_table import print_judged
     from harness.report.leaderboard import print_boards
 
     console = Console()
-    if not made:
+    if not made and not judged:
         which = f" of {', '.join(wanted)}" if wanted else ""
         console.print(f"{path}: no evaluation{which} yet; `harness eval CHECKPOINT` makes one.")
         return
     print_boards(console, made, left_out)
+    print_judged(console, judged, judged_left_out)

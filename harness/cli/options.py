@@ -32,6 +32,25 @@ def column_names(pairs: Sequence[str]) -> dict[str, str]:
     return names
 
 
+def sandbox_option(function: F) -> F:
+    """--sandbox LEVEL: in force as soon as it is read, for everything that the command runs."""
+
+    def check(context: click.Context, parameter: click.Parameter, level: str | None) -> None:
+        if level:
+            from harness.sandbox.shared import require
+
+            require(level)  # type: ignore[arg-type]
+
+    return click.option(
+        "--sandbox",
+        type=click.Choice(["strict", "container", "namespaces", "limited"]),
+        callback=check,
+        expose_value=False,
+        help="Run programs that a model wrote at this level or a stronger one, or not at all "
+        "[HARNESS_SANDBOX, else the strongest that works here].",
+    )(function)
+
+
 def table_options(function: F) -> F:
     """--json, --csv and --markdown: the same rows for machines and for documents."""
     for name, text in (
@@ -46,12 +65,12 @@ def table_options(function: F) -> F:
 
 
 def print_rows(rows: Sequence[dict[str, Any]], output: str) -> None:
-    """Prints rows of equal keys as json, csv or markdown."""
+    """Prints rows as json, csv or markdown; a key that a row lacks is an empty cell."""
     if output == "json":
         click.echo(json.dumps(list(rows), ensure_ascii=False, indent=2, default=str))
         return
-    columns = list(rows[0]) if rows else []
-    cells = [[_cell(row[name]) for name in columns] for row in rows]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [[_cell(row.get(name)) for name in columns] for row in rows]
     if output == "csv":
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")

@@ -115,6 +115,9 @@ def _print_suite(
     for name, rate in (("BASE", compared.failed("base")), ("CAND", compared.failed("cand"))):
         if rate:
             notes.append(f"{rate:.1%} of the requests of {name} failed and have no score.")
+    engines = {row.engine for row in (*pair.bases, pair.cand) if row.engine}
+    if len(engines) > 1:
+        notes.append(f"Engines differ, which may move scores too: {', '.join(sorted(engines))}.")
     for side, items in (("BASE", unpaired.only_base), ("CAND", unpaired.only_cand)):
         if items:
             notes.append(f"Scored on {side} only and left out: {_some(items)}.")

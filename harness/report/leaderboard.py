@@ -160,10 +160,19 @@ def _caption(board: Board, wide: bool) -> str:
         for one in board.standings
         if one.measured.missing
     ]
+    lines += [f"{one.name}: {_pass_at(one)}." for one in board.standings if one.measured.pass_at]
     if any(one.measured.templates for one in board.standings):
         pairs = (f"{one.name} {_pair(one)}" for one in board.standings if one.measured.templates)
         lines.append(f"On templates seen / not seen in training: {', '.join(pairs)}.")
     return "\n".join(lines)
+
+
+def _pass_at(one: Standing) -> str:
+    """pass@1 12.5 (8.0–17.0), pass@8 40.1 (...)"""
+    return ", ".join(
+        f"pass@{k} {_percent(each.mean)} ({_percent(each.low)}–{_percent(each.high)})"
+        for k, each in one.measured.pass_at.items()
+    )
 
 
 def _pair(one: Standing) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from harness.items.schema import (
     PROBE_GENRES,
 )
 from harness.statistics.means import Estimate, cluster_mean, mean_of_means
+from harness.statistics.passk import mean_pass_at_k
 from harness.store.queries import EvaluationRow, ItemScore, evaluations, item_scores
 
 # The metric that ranks; the others are shown beside it.
@@ -36,6 +37,7 @@ class Measured:
                ("seen", "unseen"); empty for written items
     levels  strict mean by difficulty level
     missing Jaster categories of the average that were not run; the score is over the others
+    pass_at strict pass@k over items, unbiased, by k, where there are several samples
     """
 
     evaluation: EvaluationRow
@@ -45,6 +47,7 @@ class Measured:
     templates: dict[str, Estimate]
     levels: dict[int, Estimate]
     missing: tuple[str, ...] = ()
+    pass_at: dict[int, Estimate] = field(default_factory=dict)
 
     @property
     def llmjp_average(self) -> float:
@@ -82,6 +85,7 @@ class Standing:
             "metrics": {name: one.mean for name, one in self.measured.metrics.items()},
             "templates": {name: one.mean for name, one in self.measured.templates.items()},
             "levels": {str(level): one.mean for level, one in self.measured.levels.items()},
+            "pass_at": {str(k): asdict(one) for k, one in self.measured.pass_at.items()},
             "items": evaluation.items,
             "samples": evaluation.samples,
             "done": evaluation.done,
@@ -125,7 +129,9 @@ def boards(
     all_item_sets     boards for older protocol hashes and item sets too
     """
     groups: dict[tuple[str, str, str, int], list[EvaluationRow]] = defaultdict(list)
-    for row in evaluations(path):
+    # Ratings have boards of their own, one a judge.
+    strict = "coalesce(p.definition->>'protocol', '') <> 'mt-bench'"
+    for row in evaluations(path, strict):
         if not suites or row.suite in suites:
             groups[(row.suite, row.protocol_hash, row.items_hash, row.samples)].append(row)
     latest = {key[0]: key for key in sorted(groups, key=lambda key: groups[key][-1].started_at)}
@@ -172,7 +178,24 @@ def _measured(row: EvaluationRow, scores: Sequence[ItemScore]) -> Measured:
         {name: _total(_by_genre(part)) for name, part in by_template.items()},
         {level: _estimate(by_level[level]) for level in sorted(by_level)},
         _missing(genres),
+        _pass_at(strict, row.samples),
     )
+
+
+def _pass_at(strict: Sequence[ItemScore], samples: int) -> dict[int, Estimate]:
+    """pass@k for 1, the powers of ten and the number of samples; nothing for a single sample or
+    for graded scores. Items of which fewer than k samples could be scored are left out of k."""
+    counts = [(one.samples, round(one.value * one.samples), one) for one in strict]
+    graded = any(abs(one.value * n - c) > 1e-6 for n, c, one in counts)
+    if samples == 1 or graded or any(n > samples for n, _, _ in counts):  # Of several turns.
+        return {}
+    found = {}
+    for k in sorted({1, 10, 100, samples} & set(range(1, samples + 1))):
+        enough = [(n, c, one.cluster) for n, c, one in counts if n >= k]
+        if enough:
+            numbers = [(n, c) for n, c, _ in enough]
+            found[k] = mean_pass_at_k(numbers, k, [cluster for _, _, cluster in enough])
+    return found
 
 
 def _total(genres: dict[str, Estimate]) -> Estimate:

@@ -117,6 +117,45 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "normalised": _TEXT,
         "lenient": _TEXT,
     },
+    "judgments": {
+        "key": _TEXT,
+        "attempt": _INT,
+        "judge": _TEXT,
+        "prompt": _TEXT,
+        "prompt_hash": _TEXT,
+        "repeat": _INT,
+        "messages": _TEXT,
+        "sampling": _TEXT,
+        "text": _TEXT,
+        "value": _REAL,
+        "failure": _TEXT,
+        "error": _TEXT,
+        "prompt_tokens": _INT,
+        "completion_tokens": _INT,
+        "cost": _REAL,
+        "latency": _REAL,
+        "place": _TEXT,
+        "created_at": _TIME,
+    },
+    "judged": {
+        "evaluation": _TEXT,
+        "answer": _TEXT,
+        "judge": _TEXT,
+        "prompt_set": _TEXT,
+        "repeat": _INT,
+        "key": _TEXT,
+    },
+    "paired": {
+        "evaluation_a": _TEXT,
+        "evaluation_b": _TEXT,
+        "answer_a": _TEXT,
+        "answer_b": _TEXT,
+        "judge": _TEXT,
+        "prompt_set": _TEXT,
+        "swapped": _BOOL,
+        "repeat": _INT,
+        "key": _TEXT,
+    },
     "regressions": {
         "id": _TEXT,
         "baseline": _TEXT,
@@ -157,6 +196,12 @@ _REPLACED = {
 }
 # What is computed from an answer, by (key, protocol_hash); computing it again replaces it.
 _COMPUTED = ("scores", "readings")
+# What belongs to an evaluation, by what makes two rows the same; the first one stays.
+_LINKS = {
+    "requests": ("evaluation", "key"),
+    "judged": ("evaluation", "answer", "key"),
+    "paired": ("answer_a", "answer_b", "swapped", "key"),
+}
 
 Row = Mapping[str, Any]
 Batch = Mapping[str, Sequence[Row]]
@@ -255,13 +300,16 @@ def _ingest_one(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
                     + ", ".join(f"{name} = excluded.{name}" for name in rest),
                     [str(present[table])],
                 )
-        if "requests" in present:
-            connection.execute(
-                f"INSERT INTO requests SELECT DISTINCT {_columns('requests')} "
-                "FROM read_parquet(?) new WHERE NOT EXISTS (FROM requests old "
-                "WHERE old.evaluation = new.evaluation AND old.key = new.key)",
-                [str(present["requests"])],
-            )
+        for table, same in _LINKS.items():
+            if table in present:
+                where = " AND ".join(f"old.{name} = new.{name}" for name in same)
+                connection.execute(
+                    f"INSERT INTO {table} SELECT DISTINCT {_columns(table)} FROM read_parquet(?) "
+                    f"new WHERE NOT EXISTS (FROM {table} old WHERE {where})",
+                    [str(present[table])],
+                )
+        if "judgments" in present:
+            _ingest_judgments(connection, present["judgments"])
         if "regressions" in present:
             # The first row stays: its status may have moved on since.
             connection.execute(
@@ -298,6 +346,23 @@ def _ingest_generations(connection: duckdb.DuckDBPyConnection, present: Mapping[
         if table in present:
             condition = "new.key IN (SELECT key FROM fresh)"
             _replace_computed(connection, table, present[table], condition)
+    connection.execute("DROP TABLE fresh")
+
+
+def _ingest_judgments(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+    """The first reply to an attempt stays, except that a reply replaces a failed request."""
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE fresh AS SELECT * FROM read_parquet(?) new "
+        "WHERE NOT EXISTS (FROM judgments old WHERE old.key = new.key "
+        "AND old.attempt = new.attempt AND coalesce(old.failure, '') <> 'request') "
+        "QUALIFY row_number() OVER (PARTITION BY key, attempt "
+        "ORDER BY coalesce(failure, '') = 'request', created_at) = 1",
+        [str(file)],
+    )
+    connection.execute(
+        "DELETE FROM judgments WHERE (key, attempt) IN (SELECT (key, attempt) FROM fresh)"
+    )
+    connection.execute(f"INSERT INTO judgments SELECT {_columns('judgments')} FROM fresh")
     connection.execute("DROP TABLE fresh")
 
 

@@ -1,4 +1,5 @@
-"""Solves reasoning probes anew from their content alone, and so proves that one answer exists."""
+"""Solves reasoning probes anew from their content alone, and coding probes from the text of the
+question, and so proves that one answer exists."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ from harness.items.probes.arrangement import (
     verdict,
     worlds,
 )
+from harness.items.probes.coding import CODING
 from harness.items.probes.family import Problem
 from harness.items.probes.reasoning_compound import Formula
 from harness.items.probes.reasoning_logic import (
@@ -29,6 +31,9 @@ from harness.items.probes.reasoning_logic import (
 )
 from harness.items.probes.reasoning_order import UNSURE
 from harness.items.probes.reasoning_state import COMPASS, Fact, kinship, predictions
+from harness.items.probes.verify_coding import solve_question
+
+__all__ = ["is_proven", "is_unique", "solve", "solve_question"]
 
 # Stands for people that no clue names: some puzzles fix them by what is left.
 UNNAMED = "（その他）"
@@ -73,7 +78,12 @@ def is_unique(family: str, content: str) -> bool:
 
 
 def is_proven(family: str, problem: Problem) -> bool:
-    """Whether a problem's answer is its only one."""
+    """Whether a problem's answer is its only one: of a coding problem, in the words of each of its
+    family's templates."""
+    templates = [text for one in CODING if one.name == family for text in one.templates]
+    if templates:
+        questions = [template.format_map(problem.slots) for template in templates]
+        return {solve_question(family, one) for one in questions} == {(problem.answer,)}
     people: list[str] = []
     if family in _ARRANGEMENTS and (named := _PEOPLE.match(problem.slots["clues"])) is not None:
         people = named[1].split("、")

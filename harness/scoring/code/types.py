@@ -23,7 +23,8 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 @dataclass(frozen=True)
 class CodeLimits:
-    """What one test may use: seconds of wall time, bytes of memory, bytes of output."""
+    """What one test may use: seconds of processor time (three times that of real time), bytes of
+    memory, bytes of output."""
 
     seconds: float = 5.0
     memory: int = 512 * 1024 * 1024
@@ -38,8 +39,8 @@ class CodeRun:
     checks       calls: `entry_point` is called with each test's `args` (a copy of its own), its
                  value comes back as JSON and is compared outside with `equal.same_value`. stdio:
                  the program is started anew for each test and its output compared outside with
-                 `equal.same_output`. assert-file: `setup`, the program and the test's `source`
-                 are run as one module for each test
+                 `equal.same_output`. assert-file: `setup` and the program are run as one module,
+                 and then the test's `source`, which sees its names; anew for each test
     tolerance    for `same_value`
     """
 

@@ -1,25 +1,16 @@
-"""Judge means corrected by human labels, so that a biased judge does not bias them."""
+"""The rate of right answers behind a judge that errs at known rates."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from scipy import stats
-
-from harness.statistics.clusters import Floats, Keys, clustered_mean, finite
 
 
 @dataclass(frozen=True)
-class CorrectedMean:
-    """A corrected mean with its error and interval, in the unit of the scores.
-
-    naive   the judge's own mean
-    weight  λ of prediction-powered inference: 0 is the human labels alone, 1 trusts the judge's
-            differences fully; None where another method was used
-    """
+class CorrectedRate:
+    """A corrected rate with its error and interval, within [0, 1]; `naive` is the judge's own."""
 
     mean: float
     se: float
@@ -27,53 +18,6 @@ class CorrectedMean:
     high: float
     level: float
     naive: float
-    weight: float | None = None
-
-
-def prediction_powered_mean(
-    human: Sequence[float] | Floats,
-    judged: Sequence[float] | Floats,
-    unlabelled: Sequence[float] | Floats,
-    human_clusters: Keys | None = None,
-    unlabelled_clusters: Keys | None = None,
-    level: float = 0.95,
-    weight: float | None = None,
-) -> CorrectedMean:
-    """The mean that human labels would have, from few of them and many judgments.
-
-    human       the human scores of n items;  judged: the judge's scores of those same items
-    unlabelled  the judge's scores of N further items
-    clusters    as in `partition`; no cluster may have items on both sides
-    weight      λ; left out, the one of least variance
-
-        mean = λ · mean(unlabelled) + mean(human − λ · judged)
-
-    Angelopoulos et al. (2023, "Prediction-powered inference", Science 382) with the power tuning of
-    Angelopoulos, Duchi and Zrnic (2023, "PPI++", arXiv 2311.01453, example 6.1):
-    λ = cov(human, judged) / ((1 + n/N) var(judged)), within [0, 1]. The error adds the clustered
-    (CR2) variances of both means, the interval uses t with Welch's degrees of freedom. Unbiased
-    for any judge, provided that the labelled items are a random sample of all.
-
-    Raises ValueError: faulty rows, fewer than two clusters on a side.
-    """
-    labels, own, rest = finite(human), finite(judged), finite(unlabelled)
-    if labels.size != own.size:
-        raise ValueError(f"{labels.size} human scores for {own.size} of the judge")
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level}, expected a share between 0 and 1 such as 0.95")
-    if weight is None:
-        weight = _tuned(labels, own, rest)
-    correction = clustered_mean(labels - weight * own, human_clusters)
-    predicted = clustered_mean(weight * rest, unlabelled_clusters)
-    variance = correction.se**2 + predicted.se**2
-    doubt = correction.se**4 / correction.df + predicted.se**4 / predicted.df
-    df = variance**2 / doubt if doubt > 0 else math.inf
-    reach = float(stats.t.ppf(0.5 + level / 2, df)) * math.sqrt(variance)
-    mean = predicted.mean + correction.mean
-    naive = float((own.sum() + rest.sum()) / (own.size + rest.size))
-    return CorrectedMean(
-        mean, math.sqrt(variance), mean - reach, mean + reach, level, naive, weight
-    )
 
 
 def rogan_gladen(
@@ -84,7 +28,7 @@ def rogan_gladen(
     right_negative: int,
     human_negative: int,
     level: float = 0.95,
-) -> CorrectedMean:
+) -> CorrectedRate:
     """The rate of right answers behind a judge that errs at known rates.
 
     positive         of n judged answers, those that the judge called right
@@ -129,18 +73,9 @@ def rogan_gladen(
     shift *= 2 * z**2
     low, high = centre + shift - z * error, centre + shift + z * error
     mean = min(1.0, max(0.0, mean))
-    return CorrectedMean(
+    return CorrectedRate(
         mean, se, min(mean, max(0.0, low)), max(mean, min(1.0, high)), level, naive=q
     )
-
-
-def _tuned(labels: Floats, own: Floats, rest: Floats) -> float:
-    """Covariance over the labelled, variance over all that the judge scored."""
-    spread = float(np.concatenate([own, rest]).var(ddof=1))
-    if spread == 0:
-        return 0.0
-    together = float(((labels - labels.mean()) * (own - own.mean())).mean())
-    return min(1.0, max(0.0, together / ((1 + own.size / rest.size) * spread)))
 
 
 def _corrected(
