@@ -83,7 +83,9 @@ def read_scores(
         if file.suffix == ".csv":
             rows += _read_csv(file, run, step, columns or {}, faults)
             continue
-        document = _json_object(file, faults)
+        # In a folder, what is no results file by its name may be anything.
+        is_ours = file == source or file.name.startswith("results")
+        document = _json_object(file, faults if is_ours else [])
         if document is None or not isinstance(document.get("results"), dict):
             if source.is_file() and not faults:
                 raise HarnessError(

@@ -111,7 +111,11 @@ def open_run(
     if store.exists():
         refresh(store)
         if evaluated := evaluations(store, "c.run = ? AND c.step IS NOT NULL", [name]):
-            return _item_run(name, store, evaluated, suites)
+            run = _item_run(name, store, evaluated, suites)
+            if name in imported_runs(store):
+                note = "Imported scores of the same name were not read."
+                run = replace(run, notes=(*run.notes, note))
+            return run
         if rows := summaries(store, name):
             return summary_run(name, rows, suites=suites, lower=lower)
         known = {row.run for row in evaluations(store) if row.run} | set(imported_runs(store))

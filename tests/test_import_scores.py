@@ -142,9 +142,10 @@ def test_a_tree_of_lm_eval_results(tmp_path: Path) -> None:
         config={"model_args": {"pretrained": "org/tiger", "revision": "step4000"}},
     )
     (tree / "notes.json").write_text("[]")
+    (tree / "settings.json").write_text("// not JSON")
     shown = command(tree, "--store", store)
     assert "6 scores, 6 of them new" in shown.output, shown.output
-    assert "1 JSON files hold no results" in shown.output
+    assert "2 JSON files hold no results" in shown.output
     assert imported_runs(store) == {"tiger": 2, "y": 1}
     exact, accuracy = (
         next(row for row in summaries(store, "tiger") if row.metric == metric and row.step == 2000)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
 import click
 
@@ -96,7 +96,7 @@ def command(
     return analysis.exit_status
 
 
-def _list(path: Any, run: str | None, everything: bool, output: str | None) -> int:
+def _list(path: Path, run: str | None, everything: bool, output: str | None) -> int:
     from dataclasses import asdict
 
     from rich.console import Console
@@ -113,7 +113,7 @@ def _list(path: Any, run: str | None, everything: bool, output: str | None) -> i
 
 
 def _mark(
-    path: Any, acknowledge: str | None, fixed: str | None, step: int | None, note: str | None
+    path: Path, acknowledge: str | None, fixed: str | None, step: int | None, note: str | None
 ) -> int:
     from harness.store.regressions import find_regression, set_status
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import store_option
+from harness.cli.options import sandbox_option, store_option
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ if TYPE_CHECKING:
 @click.option("--webhook", metavar="URL", help="POST each message there as JSON.")
 @click.option("--command", "program", metavar="CMD", help="Run it with the message on its input.")
 @click.option("--allow-pickle", is_flag=True, help="Load weights from pickle files.")
+@sandbox_option
 @store_option
 def command(
     directory: Path,
