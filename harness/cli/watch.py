@@ -160,12 +160,15 @@ def command(
     while True:
         try:
             done = one_pass(watch)
+        except HarnessError as error:
+            # A locked store or a run that has not begun: the next pass may find it well.
+            if once:
+                raise
+            _print_line(str(error))
         finally:
             # Other programs may want the accelerator while nothing is asked.
             asker.close()
         if once:
-            for waiting, reason in done.waiting.items():
-                _print_line(f"{waiting.name}: not complete ({reason})")
             if done.faults:
                 raise HarnessError("; ".join(done.faults))
             return done.exit_status
