@@ -43,10 +43,12 @@ def test_kills_change_nothing(tiny_checkpoint: Path, tmp_path: Path) -> None:
     run.mkdir()
     for step in (100, 200):
         add(run, tiny_checkpoint, step)
+    (run / "step_000300").mkdir()
     whole = start(run, tmp_path / "whole.duckdb")
     output, errors = whole.communicate(timeout=120)
     assert whole.returncode in (0, 1, 2), errors.decode()
     assert "tiger/step_000100: first" in output.decode()
+    assert "step_000300: not complete yet" in output.decode()
     reference = content(tmp_path / "whole.duckdb")
     store = tmp_path / "killed.duckdb"
     instants = random.Random(6)

@@ -157,9 +157,14 @@ def command(
         _notifier(webhook, program),
         _print_line,
     )
+    told: dict[Path, str] = {}
     while True:
         try:
             done = one_pass(watch)
+            for waiting, reason in done.waiting.items():
+                if told.get(waiting) != reason:
+                    _print_line(f"{waiting.name}: not complete yet ({reason})")
+            told = dict(done.waiting)
         except HarnessError as error:
             # A locked store or a run that has not begun: the next pass may find it well.
             if once:
