@@ -228,7 +228,7 @@ def rate(
     one: MadeScores,
     judge: str,
     prompts: str,
-    rating: Callable[[str, int], float],
+    rating: Callable[[str, int], float | None],
     repeats: int = 2,
 ) -> None:
     """Gives every answer of a stored evaluation a judge's ratings; a first attempt that could not

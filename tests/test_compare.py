@@ -172,6 +172,32 @@ def test_only_common_items_count_and_the_rest_is_listed(store: Path, compare: Ru
     assert "Scored on BASE only and left out: 11 items (math/007" in " ".join(page.split())
 
 
+def test_what_the_policy_asks_for_and_is_not_there(
+    store: Path, compare: Run, tmp_path: Path
+) -> None:
+    keep(store, strict("a", BEFORE), strict("b", BEFORE, later=1))
+    keep(store, strict("c", AFTER, later=2))
+    policy = tmp_path / "policy.yaml"
+
+    def under(text: str, cand: str = "b") -> tuple[int, str]:
+        policy.write_text(f"version: 1\nrules:\n{text}")
+        status, out, _ = compare("a", cand, "--policy", str(policy), "--flips", "0")
+        return status, " ".join(out.split())
+
+    wide = '  - match: "*/*/*"\n    margin: 0.3\n    critical: true\n'
+    assert under(wide)[0] == 0
+    few = wide + "    min_items: 41\n"
+    status, page = under(few, "c")
+    assert (status, "40 paired items, the policy wants 41" in page) == (2, True)
+    assert under(wide, "c")[0] == 1
+    status, page = under(wide + '  - match: "math/gsm/strict"\n    critical: true\n')
+    assert (status, "math/gsm/strict: critical, and not measured" in page) == (2, True)
+    other = wide + '  - match: "math/all/strict"\n    suite: "other"\n    critical: true\n'
+    assert under(other)[0] == 2
+    status, page = under(wide.replace("true", "false"), "c")
+    assert (status, "no metric is critical under this policy" in page) == (2, True)
+
+
 def test_other_engines_are_named(store: Path, compare: Run) -> None:
     keep(store, strict("a", BEFORE, engine="vllm 1"), strict("b", BEFORE, engine="vllm 2"))
     page = " ".join(compare("a", "b")[1].split())
@@ -184,6 +210,16 @@ def test_failures_beyond_the_policy_keep_a_pass_away(store: Path, compare: Run) 
     status, out, _ = compare("a", "b")
     assert status == 2
     assert "10.0% of the requests of b failed, the policy allows 2.0%" in out
+
+
+def test_a_genre_that_is_missing_keeps_a_pass_away(store: Path, compare: Run) -> None:
+    both = by_item([1.0] * 100) | by_item([1.0] * 20, "coding")
+    keep(store, MadeScores("a", {"strict": both}), strict("b", [1.0] * 100, later=1))
+    status, out, _ = compare("a", "b")
+    assert status == 2
+    assert "made-up coding: b has no strict here" in out
+    # The other way round there is only more to see.
+    assert compare("b", "a")[0] == 0
 
 
 def test_an_unfinished_evaluation_keeps_a_pass_away(store: Path, compare: Run) -> None:
@@ -649,6 +685,12 @@ def test_judges_must_agree(store: Path, compare: Run) -> None:
     assert status == 1
     rate(store, c, "judge-2", "prompts", lambda item, repeat: 5.0)
     assert compare("b", "c", "--margin", "1")[0] == 0
+    d = MadeScores("d", {"tone": by_item([0.5] * 40)})
+    keep(store, d)
+    # Two judgments in forty cannot be read.
+    rate(store, d, "judge-2", "prompts", lambda item, _: None if item[-2:] in ("05", "06") else 5.0)
+    status, out, _ = compare("b", "d", "--margin", "1")
+    assert (status, "5.0% of the baseline's items have no rating at d" in out) == (2, True)
     rate(store, a, "judge-2", "prompts", lambda item, repeat: 5.0)
     assert "choose one with --judge" in compare("a", "c")[2]
     assert compare("a", "c", "--judge", "judge-2", "--margin", "1")[0] == 0

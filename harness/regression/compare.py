@@ -9,7 +9,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from harness.regression.measure import Measured, measure_pairs
+import numpy as np
+
+from harness.regression.measure import ALL, Measured, measure_pairs
 from harness.regression.pairing import Pair, Pairs, find_pairs
 from harness.regression.policy import Policy, Settings
 from harness.statistics.decide import Decision, Verdict, correct, decide_paired
@@ -73,6 +75,30 @@ class SuiteComparison:
         """The metric that ranks this suite."""
         found = {one.measured.metric for one in self.verdicts}
         return next((name for name in RANKING if name in found), min(found, default=""))
+
+    @property
+    def unmeasured(self) -> list[str]:
+        """Genres that the baseline has the ranking metric of and the pairs have not."""
+        scores, metric = self.scores, self.ranking
+        if metric not in scores.metric.labels:
+            return []
+        rows = scores.metric.codes == scores.metric.labels.index(metric)
+        there = rows & np.isfinite(scores.base)
+        paired = there & np.isfinite(scores.cand)
+        lacking = set(scores.genre.codes[there].tolist()) - set(scores.genre.codes[paired].tolist())
+        return sorted(scores.genre.labels[code] for code in lacking)
+
+    @property
+    def unscored(self) -> float:
+        """Share of the items with the ranking metric at the baseline that have none at the
+        candidate, where both were asked the same items: failed requests, unreadable judgments."""
+        if any(row.items_hash != self.pair.cand.items_hash for row in self.pair.bases):
+            return 0.0
+        rows = (one.measured for one in self.verdicts if one.measured.metric == self.ranking)
+        whole = next((one for one in rows if one.genre == ALL), None)
+        if whole is None:
+            return 0.0
+        return whole.only_base / (whole.change.n + whole.only_base)
 
     def failed(self, side: Literal["base", "cand"]) -> float:
         """Share of a side's requests that failed; failed requests have no score."""
@@ -262,8 +288,9 @@ def decide_gate(
       margin, or has too few items for a verdict;
     - a critical metric that the policy names without a pattern was not measured on both sides,
       or a suite is `missing` that the candidate must have;
-    - an evaluation is not complete, or more of its requests failed than the policy allows: what is
-      missing may be what broke, and is never imputed.
+    - an evaluation is not complete, more of its requests failed than the policy allows, more of
+      the baseline's items than that have no score at the candidate though it was asked them, or a
+      genre of the baseline has none: what is missing may be what broke, and is never imputed.
 
     Else pass.
     """
@@ -301,6 +328,13 @@ def _gaps(compared: SuiteComparison, policy: Policy) -> list[str]:
                 f"{row.suite}: {rate:.1%} of the requests of {row.checkpoint} failed, the policy "
                 f"allows {policy.max_failed:.1%}"
             )
+    suite, cand, metric = compared.pair.suite, compared.pair.cand.checkpoint, compared.ranking
+    if not found and compared.unscored > policy.max_failed:
+        found.append(
+            f"{suite}: {compared.unscored:.1%} of the baseline's items have no {metric} at {cand}, "
+            f"the policy allows {policy.max_failed:.1%}"
+        )
+    found += [f"{suite} {genre}: {cand} has no {metric} here" for genre in compared.unmeasured]
     return found
 
 
