@@ -100,6 +100,8 @@ def checkpoint_row(checkpoint: Checkpoint) -> Row:
         "mixture": _json(checkpoint.mixture) if checkpoint.mixture else None,
         "parameters": checkpoint.parameters,
         "recorded_at": datetime.now(UTC),
+        "phase": checkpoint.phase,
+        "learning_rate": checkpoint.learning_rate,
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from harness.cli.options import store_option
+from harness.cli.options import column_names, store_option
 
 
 @click.group("import")
@@ -43,6 +43,38 @@ def outputs(
     )
     if result.left_out:
         click.echo(f"{result.left_out:,} rows hold log-likelihoods and no answer; left out.")
+
+
+@command.command("scores")
+@click.argument("source", metavar="FILE|DIR", type=click.Path(path_type=Path))
+@click.option("--run", metavar="NAME", help="Whose scores these are, if the file is silent.")
+@click.option("--step", type=click.IntRange(min=0), help="Of which step, if the file is silent.")
+@click.option(
+    "--column",
+    "columns",
+    metavar="OURS=THEIRS",
+    multiple=True,
+    help="A CSV's own name for one of our columns, as in run=model; repeatable.",
+)
+@store_option
+def scores(
+    source: Path, run: str | None, step: int | None, columns: tuple[str, ...], store: str | None
+) -> None:
+    """Import summed-up scores: a CSV (run, step, task, metric, value; stderr, n, protocol and
+    higher_is_better if there), lm-eval's results_*.json, or a folder of them.
+
+    `harness regressions RUN` reads them.
+    """
+    from harness.import_scores import import_scores
+    from harness.store.database import store_path
+
+    result = import_scores(
+        source, store=store_path(store), run=run, step=step, columns=column_names(columns)
+    )
+    runs = ", ".join(f"{name} ({steps} steps)" for name, steps in result.runs.items())
+    click.echo(f"{source}: {result.rows:,} scores, {result.new:,} of them new, of {runs}")
+    if result.passed_over:
+        click.echo(f"{result.passed_over:,} JSON files hold no results; passed over.")
 
 
 @command.command("fastchat")

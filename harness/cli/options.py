@@ -21,6 +21,17 @@ def store_option(function: F) -> F:
     )(function)
 
 
+def column_names(pairs: Sequence[str]) -> dict[str, str]:
+    """{ours: theirs} of `--column OURS=THEIRS` options."""
+    names = {}
+    for pair in pairs:
+        ours, equals, theirs = pair.partition("=")
+        if not (ours and equals and theirs):
+            raise click.BadParameter(f"{pair!r}: expected OURS=THEIRS, as in run=model")
+        names[ours] = theirs
+    return names
+
+
 def sandbox_option(function: F) -> F:
     """--sandbox LEVEL: in force as soon as it is read, for everything that the command runs."""
 
@@ -77,7 +88,8 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.4f}"
+        # A p-value is not nothing because it is small.
+        return f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.2e}"
     if isinstance(value, (dict, list, tuple)):
         return json.dumps(value, ensure_ascii=False)
     return str(value)

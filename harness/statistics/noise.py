@@ -24,7 +24,7 @@ _BOUND = 1.5
 _EFFICIENCY = 0.8
 # Kurtosis of lone normal peaks as `noise_tails` picks them, and √n times its standard error, by
 # simulation.
-_PEAK_KURTOSIS, _PEAK_ERROR = 2.7, 3.6
+_PEAK_KURTOSIS, _PEAK_ERROR = 2.3, 2.7
 # Least share of the squared standard error that is noise where checkpoints share items: no two of
 # them agree on more than nine tenths of what makes one item harder than another.
 _UNSHARED = 0.1
@@ -166,8 +166,9 @@ def noise_tails(series: Sequence[Floats]) -> float:
 
     Nothing regresses upwards, so the lone high checkpoints of a run tell how far a lone low one may
     lie by chance (the empirical null of Efron 2004, from the side without effects). A peak is a
-    score above the mean of its neighbours whose neighbours do not themselves lie as far below the
-    mean of theirs: steps of learning, and falls, come in such pairs and are left out. The kurtosis
+    score above both its neighbours (the knee of a learning curve lies above their mean only) whose
+    neighbours do not themselves lie as far below the mean of theirs: steps of learning, and falls,
+    come in such pairs and are left out. The kurtosis
     of the peaks counts where it exceeds that of normal noise at the one-sided 5 % level.
     """
     picked = []
@@ -175,7 +176,8 @@ def noise_tails(series: Sequence[Floats]) -> float:
         if rows.size >= 5:
             height = (rows[1:-1] - (rows[:-2] + rows[2:]) / 2) / math.sqrt(1.5)
             here, deepest = height[1:-1], np.minimum(height[:-2], height[2:])
-            picked.append(here[(here > 0) & (-deepest < 0.8 * here)])
+            highest = rows[2:-2] > np.maximum(rows[1:-3], rows[3:-1])
+            picked.append(here[highest & (-deepest < 0.8 * here)])
     peaks = np.concatenate(picked) if picked else np.empty(0)
     if peaks.size < 2 or not peaks.any():
         return 0.0

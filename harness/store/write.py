@@ -41,6 +41,8 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "mixture": _TEXT,
         "parameters": _INT,
         "recorded_at": _TIME,
+        "phase": _TEXT,
+        "learning_rate": _REAL,
     },
     "protocols": {"hash": _TEXT, "id": _TEXT, "suite": _TEXT, "definition": _TEXT},
     "items": {
