@@ -11,11 +11,26 @@ from typing import Any
 
 from harness.engines.prompt import first_line
 from harness.engines.task import failed
-from harness.engines.types import FinishReason, Generation, Likelihood, Request
+from harness.engines.types import FinishReason, Generation, Likelihood, Request, Sampling
 from harness.errors import HarnessError
 
 # Local servers ask for no key, but the client insists on one.
 NO_KEY = "none"
+
+
+def sampling_settings(model: str, sampling: Sampling, limit: str) -> dict[str, Any]:
+    """What a request says of model and sampling; `limit` is the name that this server has for the
+    most new tokens. Greedy decoding names neither top-p nor seed: some servers refuse them."""
+    settings: dict[str, Any] = {
+        "model": model,
+        "temperature": sampling.temperature,
+        limit: sampling.max_tokens,
+    }
+    if sampling.temperature > 0:
+        settings["top_p"] = sampling.top_p
+        if sampling.seed is not None:
+            settings["seed"] = sampling.seed
+    return settings
 
 
 class OpenAIEngine:
@@ -135,15 +150,7 @@ class OpenAIEngine:
 
     def _ask(self, request: Request, limit: str) -> Any:
         sampling = request.sampling
-        settings: dict[str, Any] = {
-            "model": self.model,
-            "temperature": sampling.temperature,
-            limit: sampling.max_tokens,
-        }
-        if sampling.temperature > 0:
-            settings["top_p"] = sampling.top_p
-            if sampling.seed is not None:
-                settings["seed"] = sampling.seed
+        settings = sampling_settings(self.model, sampling, limit)
         if stop := [text for text in sampling.stop if text]:
             settings["stop"] = stop
         extra: dict[str, Any] = {}

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from harness.engines.openai import NO_KEY, sentence, whole
+from harness.engines.openai import NO_KEY, sampling_settings, sentence, whole
 from harness.engines.prompt import first_line
 from harness.engines.task import failed
 from harness.engines.types import FinishReason, Generation, Request
@@ -132,16 +132,7 @@ class ServedJudge:
         return _generation(request, reply, time.monotonic() - started)
 
     def _create(self, request: Request, schema: Mapping[str, Any] | None, limit: str) -> Any:
-        sampling = request.sampling
-        settings: dict[str, Any] = {
-            "model": self.name,
-            "temperature": sampling.temperature,
-            limit: sampling.max_tokens,
-        }
-        if sampling.temperature > 0:
-            settings["top_p"] = sampling.top_p
-            if sampling.seed is not None:
-                settings["seed"] = sampling.seed
+        settings = sampling_settings(self.name, request.sampling, limit)
         if schema is not None:
             settings["response_format"] = {
                 "type": "json_schema",
