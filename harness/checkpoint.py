@@ -41,7 +41,7 @@ class Checkpoint:
     fingerprint      SHA-256 (hex) of the content; of URL and model for a served model
     path             the directory, None for a served model
     url, model       base URL (".../v1") and model id of a served model
-    run, step, tokens_seen, parent, mixture
+    run, step, tokens_seen, parent, mixture, phase, learning_rate
                      lineage as far as it is stated; parent is a fingerprint
     parameters       number of stored weights
     context_length   tokens that prompt and answer may take together
@@ -59,6 +59,8 @@ class Checkpoint:
     tokens_seen: int | None = None
     parent: str | None = None
     mixture: dict[str, float] | None = None
+    phase: str | None = None
+    learning_rate: float | None = None
     parameters: int | None = None
     context_length: int | None = None
     has_chat_template: bool = False
@@ -68,8 +70,10 @@ class Checkpoint:
 class Lineage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The content of `lineage.json`, which a trainer writes beside the weights; all optional.
 
-    parent   fingerprint of the checkpoint that training started or resumed from
-    mixture  weight of each data source since then
+    parent         fingerprint of the checkpoint that training started or resumed from
+    mixture        weight of each data source since then
+    phase          name of the part of the schedule: "web", "anneal"
+    learning_rate  at this step
     """
 
     run: Annotated[str, msgspec.Meta(min_length=1)] | None = None
@@ -77,12 +81,19 @@ class Lineage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     tokens_seen: Annotated[int, msgspec.Meta(ge=0)] | None = None
     parent: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
     mixture: dict[str, Annotated[float, msgspec.Meta(ge=0)]] | None = None
+    phase: Annotated[str, msgspec.Meta(min_length=1)] | None = None
+    learning_rate: Annotated[float, msgspec.Meta(ge=0)] | None = None
+
+
+class _Logged(msgspec.Struct):
+    learning_rate: float | None = None
 
 
 class _TrainerState(msgspec.Struct):
     # Written by transformers' Trainer; it has many more fields.
     global_step: int | None = None
     num_input_tokens_seen: int | None = None
+    log_history: list[_Logged] = []
 
 
 def discover(
@@ -114,7 +125,7 @@ def discover(
     if path.is_file():
         raise HarnessError(_what_file_is(path))
     notes: tuple[str, ...] = ()
-    children = _step_children(path)
+    children = step_children(path)
     if _looks_like_checkpoint(path, children):
         if children:
             notes = (
@@ -144,6 +155,7 @@ def read_lineage(directory: Path) -> Lineage:
     step = int(named[1]) if named else None
     if trainer.global_step is not None:
         step = trainer.global_step
+    rates = [entry.learning_rate for entry in trainer.log_history if entry.learning_rate]
     return Lineage(
         run=stated.run or (directory.parent.name or None if named else None),
         step=step if stated.step is None else stated.step,
@@ -151,6 +163,8 @@ def read_lineage(directory: Path) -> Lineage:
         tokens_seen=stated.tokens_seen or trainer.num_input_tokens_seen or None,
         parent=stated.parent,
         mixture=stated.mixture,
+        phase=stated.phase,
+        learning_rate=rates[-1] if stated.learning_rate is None and rates else stated.learning_rate,
     )
 
 
@@ -189,6 +203,8 @@ def _checkpoint(files: CheckpointFiles, identity: str, notes: tuple[str, ...]) -
         tokens_seen=lineage.tokens_seen,
         parent=lineage.parent,
         mixture=lineage.mixture,
+        phase=lineage.phase,
+        learning_rate=lineage.learning_rate,
         parameters=files.parameters,
         context_length=files.context_length,
         has_chat_template=files.chat_template,
@@ -204,7 +220,9 @@ def _label(directory: Path) -> str:
     return directory.name
 
 
-def _step_children(path: Path) -> list[tuple[int, Path]]:
+def step_children(path: Path) -> list[tuple[int, Path]]:
+    """(step, directory) of a run directory's children that are named for a step, by step; whether
+    each holds a complete checkpoint is for `discover` to say."""
     children = []
     for child in path.iterdir():
         named = _STEP.fullmatch(child.name)

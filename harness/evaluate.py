@@ -26,6 +26,7 @@ from harness.engines.prompt import Rendered, Renderer
 from harness.engines.types import Engine, Generation, Request
 from harness.evaluation_rows import (
     Planned,
+    Told,
     checkpoint_row,
     generation_row,
     item_row,
@@ -120,6 +121,7 @@ def evaluate(
     samples: int = 1,
     seed: int = 0,
     report: Report = lambda progress: None,
+    told: Told | None = None,
 ) -> Result:
     """Asks the checkpoint every item and stores every answer and score.
 
@@ -127,13 +129,15 @@ def evaluate(
     open_engine  called only when something is owed
     samples      answers per item; more than one are drawn at the protocol's temperature
     report       told of progress after every answer
+    told         told of every answer, whether new or stored already, once it is durable; from the
+                 thread that commits, so it must not take long
 
     Raises HarnessError where the store cannot be written, or as `open_engine` does.
     """
     started = time.monotonic()
     database.prepare(store)
     write.ingest(store)
-    run = _Run(checkpoint, protocol, store, render, samples, seed, report)
+    run = _Run(checkpoint, protocol, store, render, samples, seed, report, told)
     run.begin(items)
     try:
         if run.owed:
@@ -156,7 +160,10 @@ class _Run:
         samples: int,
         seed: int,
         report: Report,
+        told: Told | None,
     ) -> None:
+        self.told = told
+        self.stored: list[tuple[Planned, Answer]] = []
         self.checkpoint = checkpoint
         self.protocol = protocol
         self.store = store
@@ -192,7 +199,20 @@ class _Run:
             rows = {"requests": self.requests, "scores": rescored, "readings": self.readings}
             self._record("running", 0, 0, {}, rows)
         self.requests, self.readings = [], []
+        self._tell_stored(rescored)
         self.report(self.progress)
+
+    def _tell_stored(self, rescored: Sequence[write.Row]) -> None:
+        """Tells of the answers that the store had already, with scores old and new."""
+        if self.told is None:
+            return
+        keys = [entry.request.key for entry, _ in self.stored]
+        scores = queries.scores_by_key(self.store, keys, self.protocol.hash)
+        for row in rescored:
+            scores.setdefault(row["key"], {})[row["metric"]] = row["value"]
+        for entry, answer in self.stored:
+            self.told(self.id, entry, answer, scores.get(entry.request.key, {}))
+        self.stored = []
 
     def _plan(self, first: Iterable[Ask]) -> list[write.Row]:
         """Follows each ask as far as the store answers it; the first open one is owed. Returns
@@ -215,6 +235,8 @@ class _Run:
                 self._count(planned=1, reused=1, done=1)
                 self.engine = self.engine or stored.engine
                 answer = Answer(stored.text, stored.finish_reason, stored.likelihoods)
+                if self.told is not None:
+                    self.stored.append((entry, answer))
                 if not stored.scored:
                     rescored += score_rows(self.protocol, entry, answer)
                     self.readings += reading_rows(self.protocol, entry, answer)
@@ -279,6 +301,7 @@ class _Run:
         scores: list[write.Row] = []
         readings: list[write.Row] = []
         settled: list[tuple[Planned, Generation]] = []
+        news: list[tuple[Planned, Answer, dict[str, float]]] = []
         for entry, generation in answers:
             if generation.finish_reason != "error":
                 answer = Answer(
@@ -287,8 +310,10 @@ class _Run:
                     tuple((item.logprob, item.tokens) for item in generation.likelihoods),
                 )
                 try:
-                    scores += score_rows(self.protocol, entry, answer)
+                    fresh = score_rows(self.protocol, entry, answer)
                     readings += reading_rows(self.protocol, entry, answer)
+                    scores += fresh
+                    news.append((entry, answer, {row["metric"]: row["value"] for row in fresh}))
                 except HarnessFaultError as fault:
                     # Nothing was learnt about the answer: failed, and owed again.
                     generation = replace(generation, finish_reason="error", error=str(fault))
@@ -299,6 +324,9 @@ class _Run:
         ]
         batch = {"requests": requests, "generations": rows, "scores": scores, "readings": readings}
         write.spool(self.store, batch)
+        if self.told is not None:
+            for entry, answer, by_metric in news:
+                self.told(self.id, entry, answer, by_metric)
 
     def finish(self) -> None:
         """Commits what is in hand and closes the books, also on the way out of an error."""

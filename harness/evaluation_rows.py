@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +21,10 @@ class Planned:
 
     ask: Ask
     request: Request
+
+
+# Told of an answer once it is in the store: evaluation id, ask and key, answer, score by metric.
+Told = Callable[[str, Planned, Answer, Mapping[str, float]], None]
 
 
 def request_row(evaluation: str, entry: Planned) -> Row:
@@ -95,6 +100,8 @@ def checkpoint_row(checkpoint: Checkpoint) -> Row:
         "mixture": _json(checkpoint.mixture) if checkpoint.mixture else None,
         "parameters": checkpoint.parameters,
         "recorded_at": datetime.now(UTC),
+        "phase": checkpoint.phase,
+        "learning_rate": checkpoint.learning_rate,
     }
 
 

@@ -18,6 +18,7 @@ from harness.protocols.catalogue import protocol_from
 from harness.protocols.types import Answer, Ask, Protocol
 from harness.scoring import nfkc
 from harness.store import queries, write
+from harness.store.judgments import links_of
 from harness.store.queries import EvaluationRow, ScorableAnswer
 
 Comet = Callable[[Sequence[str], Sequence[str], Sequence[str]], list[float]]
@@ -90,7 +91,11 @@ def rescore(store: Path, evaluation: EvaluationRow, comet: Comet | None = None) 
     changed = _changed(before, scores)
     batch: dict[str, list[write.Row]] = {"scores": scores, "readings": readings}
     if is_new:
-        batch |= {"protocols": [protocol_row(protocol)], "requests": requests}
+        batch |= {
+            "protocols": [protocol_row(protocol)],
+            "requests": requests,
+            "judged": [link | {"evaluation": name} for link in links_of(store, evaluation.id)],
+        }
     write.spool(store, batch)
     write.ingest(store)
     write.spool(store, {"evaluations": [_row(store, evaluation, protocol, name, items)]})

@@ -49,6 +49,23 @@ EQUIVALENT: dict[str, tuple[str, tuple[str, ...]]] = {
             "20:16: 0 -1",
         ),
     ),
+    "explain/006": (
+        "a holiday is no day for its own substitute",
+        ("5:31: 1 -1",),
+    ),
+    "explain/009": (
+        "any first range is replaced by one that was found",
+        ("4:13: 1 -1",),
+    ),
+    "explain/013": (
+        "one more row that nobody reads, a cell that is covered is passed over",
+        (
+            "2:34: range argument 0 +1",
+            "18:37: 1 +1",
+            "18:37: 1 -1",
+            "22:37: 1 -1",
+        ),
+    ),
     "fix/002": (
         "the second half compares the same pairs again",
         ("3:36: 2 -1",),

@@ -161,7 +161,7 @@ def table(verbose: bool = False) -> list[str]:
                 print(f"    {known} {label}", file=sys.stderr)
     lines = ["| kind | problems | mutants | killed | equivalent | killed of the others |"]
     lines.append("|---|--:|--:|--:|--:|--:|")
-    for row in ("function", "complete", "fix", "program", "all"):
+    for row in ("function", "complete", "fix", "explain", "program", "all"):
         n, made, killed, same = totals[row]
         lines.append(f"| {row} | {n} | {made} | {killed} | {same} | {killed / (made - same):.1%} |")
     lines += [

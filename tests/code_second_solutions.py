@@ -3,6 +3,7 @@ reference; where the two disagree, the prompt or the reference is wrong."""
 
 from __future__ import annotations
 
+from tests.code_second_explained import EXPLAINED
 from tests.code_second_mends import MENDS
 
 FUNCTIONS: dict[str, str] = {
@@ -227,4 +228,4 @@ def knight_steps(board, start, goal):
 """,
 }
 
-SECOND = {**FUNCTIONS, **MENDS}
+SECOND = {**FUNCTIONS, **MENDS, **EXPLAINED}

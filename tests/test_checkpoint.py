@@ -544,7 +544,13 @@ def test_the_default_cache_honours_xdg(tmp_path: Path, monkeypatch: pytest.Monke
 def test_the_manifest_is_carried(tmp_path: Path) -> None:
     directory = make(tmp_path / "demo" / "step_000600")
     stated = Lineage(
-        run="phase-2", step=610, tokens_seen=5, parent="a" * 64, mixture={"web": 0.7, "math": 0.3}
+        run="phase-2",
+        step=610,
+        tokens_seen=5,
+        parent="a" * 64,
+        mixture={"web": 0.7, "math": 0.3},
+        phase="anneal",
+        learning_rate=1e-4,
     )
     write_lineage(directory, stated)
     assert read_lineage(directory) == stated
@@ -552,6 +558,7 @@ def test_the_manifest_is_carried(tmp_path: Path) -> None:
     assert found.name == "phase-2/step_000600"
     assert (found.run, found.step, found.tokens_seen) == ("phase-2", 610, 5)
     assert (found.parent, found.mixture) == ("a" * 64, {"web": 0.7, "math": 0.3})
+    assert (found.phase, found.learning_rate) == ("anneal", 1e-4)
 
 
 def test_the_trainer_state_is_read_and_names_come_last(tmp_path: Path) -> None:
@@ -566,6 +573,9 @@ def test_the_trainer_state_is_read_and_names_come_last(tmp_path: Path) -> None:
     assert read_lineage(directory).tokens_seen == 77
     put(directory / "lineage.json", {"step": 602})
     assert read_lineage(directory) == Lineage(run="sft", step=602, tokens_seen=77)
+    history = [{"learning_rate": 2e-5}, {"learning_rate": 1e-5}, {"eval_loss": 2.0}]
+    change(directory / "trainer_state.json", log_history=history)
+    assert read_lineage(directory).learning_rate == 1e-5
 
 
 @pytest.mark.parametrize(
@@ -594,6 +604,8 @@ def test_a_wrong_manifest_is_refused(tmp_path: Path, content: object, message: s
         tokens_seen=st.none() | st.integers(1, 2**60),
         parent=st.none() | st.just("0f" * 32),
         mixture=st.none() | st.dictionaries(st.text(max_size=4), st.floats(0, 1), max_size=3),
+        phase=st.none() | st.text(min_size=1, max_size=4),
+        learning_rate=st.none() | st.floats(0, 1),
     )
 )
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -7,11 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.items.code_task import CodeTask, CodeTest
-from harness.scoring.code.extract import blocks, extract_code, own_text, well_formed
+from harness.scoring.code.extract import (
+    LEAST_EXPLAINED,
+    blocks,
+    extract_code,
+    own_text,
+    well_formed,
+)
 
 GIVEN = 'def double(n: int) -> int:\n    """nを2倍して返す。\n\n    >>> double(3)\n    6\n    """\n'
 FUNCTION = CodeTask("function", "double", "calls", (CodeTest(args=(3,), expected=6),), given=GIVEN)
 FIX = CodeTask("fix", "double", "calls", (CodeTest(args=(3,), expected=6),), given=GIVEN)
+EXPLAIN = CodeTask("explain", "double", "calls", (CodeTest(args=(3,), expected=6),), given=GIVEN)
 PROGRAM = CodeTask("program", "", "stdio", (CodeTest(stdin="3", stdout="6"),))
 
 CODE = "def double(n):\n    return n * 2"
@@ -27,7 +34,8 @@ def fence(code: str, language: str = "python", sign: str = "```") -> str:
     return f"{sign}{language}\n{code}\n{sign}"
 
 
-F, X, P = FUNCTION, FIX, PROGRAM
+F, X, P, E = FUNCTION, FIX, PROGRAM, EXPLAIN
+WHY = "受け取った整数に2を掛けて、その結果を返します。"
 # (answer, task, program found, whether the answer is well formed)
 ANSWERS: list[tuple[str, CodeTask, str | None, bool]] = [
     # One block
@@ -113,6 +121,29 @@ ANSWERS: list[tuple[str, CodeTask, str | None, bool]] = [
     (">>> def double(n):\n...     return n * 2\n>>> double(3)\n6", F, CODE + "\ndouble(3)", False),
     ('answer = """\n' + CODE + '\n"""', F, CODE, False),
     ("回答＝'''" + CODE + "'''", F, CODE, False),
+    # First an explanation
+    (WHY + "\n" + fence(CODE), E, CODE, True),
+    (WHY + "\n\n" + fence(CODE) + "\n\n", E, CODE, True),
+    ("## 考え方\n- " + WHY + "\n\n## 関数\n" + fence(CODE), E, CODE, True),
+    ((WHY + "\n" + fence(CODE)).replace("\n", "\r\n"), E, CODE, True),
+    (WHY + "`n * 2`です。\n" + fence(CODE, "", "~~~"), E, CODE, True),
+    (WHY + "\n" + fence(BODY), E, WHOLE, True),
+    (fence(CODE), E, CODE, False),
+    (CODE, E, CODE, False),
+    (WHY + "\n" + CODE, E, CODE, False),
+    ("## 考え方\n" + fence(CODE), E, CODE, False),
+    ("Multiply the number by two and return it.\n" + fence(CODE), E, CODE, False),
+    (fence(CODE) + "\n" + WHY, E, CODE, False),
+    (WHY + "\n" + fence(CODE) + "\n以上です。", E, CODE, False),
+    (WHY + "\n" + fence(HELPER) + "\n" + fence(USES), E, HELPER + "\n\n" + USES, False),
+    (WHY + "\n" + fence("3 → 6", "text") + "\n" + fence(CODE), E, CODE, False),
+    (WHY + "\n" + fence(CODE, "java"), E, CODE, False),
+    (WHY + "\n```python\n" + CODE, E, CODE, False),
+    (WHY + "\n  " + fence(CODE).replace("\n", "\n  "), E, CODE, False),
+    (fence("# " + WHY + "\n" + CODE), E, "# " + WHY + "\n" + CODE, False),
+    (f"<think>{WHY}</think>\n" + fence(CODE), E, CODE, False),
+    (f"<think>2倍</think>{WHY}\n" + fence(CODE), E, CODE, False),
+    (WHY, E, None, False),
     # Nothing there
     ("", F, None, False),
     ("   \n", F, None, False),
@@ -166,7 +197,7 @@ PIECES = [
 @settings(max_examples=400, deadline=None)
 @given(
     st.lists(st.one_of(st.sampled_from(PIECES), st.text(max_size=12)), max_size=14),
-    st.sampled_from([FUNCTION, FIX, PROGRAM]),
+    st.sampled_from([FUNCTION, FIX, EXPLAIN, PROGRAM]),
     st.sampled_from(["", "\n"]),
 )
 def test_never_raises_and_invents_nothing(parts: list[str], task: CodeTask, glue: str) -> None:
@@ -177,3 +208,31 @@ def test_never_raises_and_invents_nothing(parts: list[str], task: CodeTask, glue
         allowed = own_text(text) + "\n" + task.given
         assert code.strip()
         assert all(line.strip() in allowed for line in code.split("\n"))
+
+
+KANA = st.sampled_from("あんアヺー々漢鿿")
+ASIDE = st.sampled_from(["\n", " ", "`n`", "## ", "- ", "。", "、", "ABC", "12", "``", "１"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(KANA | ASIDE, max_size=40), st.sampled_from([CODE, BODY, HELPER, "(", "6"]))
+def test_an_explanation_is_counted_in_japanese_letters(parts: list[str], code: str) -> None:
+    letters = sum(part in "あんアヺー々漢鿿" for part in parts)
+    answer = "".join(parts) + "\n" + fence(code)
+    assert well_formed(answer, EXPLAIN) == (code if letters >= LEAST_EXPLAINED else None)
+    # What is explained behind the block is not read for it, nor what stands in thoughts.
+    assert well_formed(fence(code) + "\n" + "".join(parts), EXPLAIN) is None
+    assert well_formed(f"<think>{WHY}</think>" + answer, EXPLAIN) is None
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(["```python", "```", "~~~py", "````"]),
+    st.lists(st.sampled_from([*PIECES, WHY]) | st.text(max_size=8), max_size=6),
+    st.sampled_from(["```", "~~~", "````", "```\n以上です。"]),
+)
+def test_behind_an_explanation_the_rule_for_a_fenced_block_is_that_of_any_kind(
+    opening: str, parts: list[str], closing: str
+) -> None:
+    block = "\n".join([opening, *parts, closing])
+    assert well_formed(f"{WHY}\n{block}", EXPLAIN) == well_formed(block, FUNCTION)

@@ -9,6 +9,7 @@ import pytest
 
 from harness.items.load import find_evalset, load_evalset
 from harness.items.schema import Item
+from harness.scoring.code.extract import extract_code, well_formed
 from harness.scoring.code.types import code_run
 from tests.code_equivalent import EQUIVALENT
 from tests.code_mutants import mutants, survivors, table
@@ -17,7 +18,7 @@ from tests.code_second_solutions import SECOND
 
 EVALSET = load_evalset(find_evalset("code-ja"))
 ITEMS = {item.id.removeprefix("code-ja/"): item for item in EVALSET.items}
-KINDS = ("function", "complete", "fix", "program")
+KINDS = ("function", "complete", "fix", "explain", "program")
 
 
 def counts() -> list[str]:
@@ -52,6 +53,7 @@ def test_a_problem_is_whole(name: str) -> None:
     assert len(task.tests) >= 6
     assert len({repr((test.args, test.stdin)) for test in task.tests}) == len(task.tests)
     assert "コードブロック1つだけ" in prompt
+    assert (task.kind == "explain") == ("「です・ます」調の文章で" in prompt)
     assert task.given.rstrip() in prompt
     if task.kind == "program":
         assert re.search("入力例1：\n```\n.*\n```\n出力例1：\n```\n", prompt, re.S)
@@ -69,6 +71,17 @@ def test_references_pass_and_given_code_does_not() -> None:
     broken = [task for task in tasks if task.kind in ("complete", "fix")]
     outcomes = run_trusted([code_run(task, task.given) for task in broken], seconds=0.3)
     assert "passed" not in {one.verdict for one in outcomes}
+
+
+def test_an_explained_reference_has_the_form_that_its_prompt_asks_for() -> None:
+    tasks = [item.code for item in EVALSET.items if item.code and item.code.kind == "explain"]
+    assert len(tasks) >= 14
+    for task in tasks:
+        block = f"```python\n{task.reference}```"
+        told = "場合を順に調べて、答えを求めます。\n\n"
+        assert well_formed(told + block, task) == task.reference.rstrip("\n")
+        assert extract_code(told + block, task) == task.reference.rstrip("\n")
+        assert well_formed(block, task) is None
 
 
 def test_second_solutions_pass() -> None:
@@ -96,7 +109,9 @@ def test_the_mutator_makes_every_kind_of_mistake() -> None:
         assert mistake in labels
 
 
-@pytest.mark.parametrize("name", ["function/013", "complete/012", "fix/010", "program/016"])
+@pytest.mark.parametrize(
+    "name", ["function/013", "complete/012", "fix/010", "explain/009", "program/016"]
+)
 def test_hidden_tests_notice_mistakes(name: str) -> None:
     item: Item = ITEMS[name]
     made, alive = survivors(item)

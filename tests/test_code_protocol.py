@@ -40,11 +40,17 @@ ITEM = Item(
     code=CodeTask("function", "double", "calls", TESTS, given="def double(n):\n"),
 )
 RIGHT, WRONG = "def double(n):\n    return n * 2", "def double(n):\n    return n * n"
+WHY = "受け取った整数に2を掛けて、その結果を返します。\n"
 PROTOCOL = Code("own", runner=run_trusted)
 
 
 def fenced(code: str) -> str:
     return f"```python\n{code}\n```"
+
+
+def in_form(task: CodeTask, code: str) -> str:
+    """An answer of the form that the task asks for."""
+    return (WHY if task.kind == "explain" else "") + fenced(code)
 
 
 def scores(text: str, finish: str = "stop") -> tuple[dict[str, float], str | None]:
@@ -85,6 +91,34 @@ def test_scores(
 ) -> None:
     expected = {"strict": strict, "format": form, "lenient": lenient, "tests": tests}
     assert scores(text, finish) == (expected, failure)
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "expected", "failure"),
+    [
+        (WHY + fenced(RIGHT), "stop", (1, 1, 1, 1), None),
+        (fenced(RIGHT), "stop", (0, 0, 1, 1), "format"),
+        (RIGHT, "stop", (0, 0, 1, 1), "format"),
+        ("考え方\n" + fenced(RIGHT), "stop", (0, 0, 1, 1), "format"),
+        (WHY + fenced(RIGHT) + "\n以上です。", "stop", (0, 0, 1, 1), "format"),
+        (fenced(RIGHT) + "\n" + WHY, "stop", (0, 0, 1, 1), "format"),
+        (WHY + fenced(WRONG), "stop", (0, 1, 0, 0.25), "knowledge"),
+        (fenced(WRONG), "stop", (0, 0, 0, 0.25), "knowledge"),
+        (WHY, "stop", (0, 0, 0, 0), "format"),
+        (WHY, "length", (0, 0, 0, 0), "truncated"),
+        (WHY + "```python\ndef double(n):\n    return n *", "length", (0, 0, 0, 0), "truncated"),
+        (" ", "stop", (0, 0, 0, 0), "empty"),
+    ],
+)
+def test_scores_of_an_explanation_and_a_function(
+    text: str, finish: str, expected: tuple[float, ...], failure: str | None
+) -> None:
+    assert ITEM.code is not None
+    item = replace(ITEM, code=replace(ITEM.code, kind="explain"))
+    (ask,) = PROTOCOL.requests([item], 1, 0)
+    found = PROTOCOL.scores(ask, Answer(text, finish))
+    assert tuple(one.value for one in found) == expected
+    assert found[0].failure == failure
 
 
 def test_one_program_is_run_once() -> None:
@@ -151,7 +185,7 @@ def test_suites(tmp_path: Path) -> None:
     suite = open_suite("code-ja")
     assert suite.protocol == Code("code-ja")
     assert suite.protocol.id == "code-ja/harness-1"
-    assert len(suite.items) == 64
+    assert len(suite.items) == 78
     assert len(open_suite("code-ja", limit=7).items) == 7
     path = write(tmp_path, HUMANEVAL, MBPP)
     suite = open_suite(f"code:{path}")
@@ -193,7 +227,7 @@ def test_an_evaluation_and_a_sandbox_that_fails_in_between(tmp_path: Path) -> No
     items = open_suite("code-ja", limit=12).items
     half = {item.id for item in items[::2]}
     answers = {
-        item.turns[0]: fenced(item.code.reference if item.id in half else "import math")
+        item.turns[0]: in_form(item.code, item.code.reference if item.id in half else "import math")
         for item in items
         if item.code
     }
@@ -243,7 +277,7 @@ def test_pass_at_k_stands_on_the_board(tmp_path: Path) -> None:
     store = tmp_path / "results.duckdb"
     items = open_suite("code-ja", limit=3).items
     tasks = {item.turns[0]: item.code for item in items if item.code}
-    answers = {prompt: fenced(code.reference) for prompt, code in tasks.items()}
+    answers = {prompt: in_form(code, code.reference) for prompt, code in tasks.items()}
     right = dict(zip(tasks, (0, 1, 4), strict=True))
     engine = Sampler(answers, right=right)
     run(store, items, engine, protocol=Code(runner=run_trusted), samples=4)
@@ -264,7 +298,9 @@ def test_the_sandbox_scores_what_a_model_wrote(tmp_path: Path) -> None:
         pytest.skip("no sandbox here")
     suite = open_suite("code-ja", limit=8)
     answers = {
-        item.turns[0]: fenced(item.code.reference if n % 2 else "import os\nos._exit(0)")
+        item.turns[0]: in_form(
+            item.code, item.code.reference if n % 2 else "import os\nos._exit(0)"
+        )
         for n, item in enumerate(suite.items)
         if item.code
     }

@@ -71,6 +71,7 @@ def test_checkpoints_carry_their_lineage(unbroken: Path) -> None:
     assert [each.parent for each in found] == [None, found[0].fingerprint, found[1].fingerprint]
     assert len({each.fingerprint for each in found}) == 3
     assert found[0].mixture == {"math/arithmetic": 0.5, "copy": 0.3, "text": 0.2}
+    assert all((each.learning_rate or 0) > 0 for each in found[:2])
     tokens = [each.tokens_seen or 0 for each in found]
     assert 0 < tokens[0] < tokens[1] < tokens[2]
 

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections import Counter
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from harness.scoring import compare, score_answer
 from harness.scoring.math import MathVerdict, extract_math_answer, math_equal, pool
 from harness.scoring.math.equality import LONGEST
 from harness.scoring.math.reader import canonical, read
+from harness.scoring.math.units import UNITS
 from harness.scoring.math.verdict import REASONS
 from tests.shared_data import shared
 
@@ -218,6 +220,27 @@ def test_times_are_equal_when_their_seconds_are(hours: int, minutes: int, second
     assert math_equal(spelt, f"{total + 1}秒").outcome == "unequal"
 
 
+PREFIXES = {"m": Fraction(1, 1000), "": Fraction(1), "k": Fraction(1000), "M": Fraction(10**6)}
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.integers(1, 10**9),
+    st.sampled_from(["V", "A", "W", "Ω", "N", "Pa", "J", "Wh", "cal", "Hz"]),
+    st.sampled_from([*PREFIXES]),
+    st.sampled_from([*PREFIXES]),
+)
+def test_a_prefix_is_a_power_of_ten(number: int, name: str, one: str, other: str) -> None:
+    """The SI's own definition, wherever the table has both units."""
+    if not {one + name, other + name} <= UNITS.keys():
+        return
+    scaled = number * PREFIXES[one] / PREFIXES[other]
+    answer, gold = f"{number}{one}{name}", f"({scaled}){other}{name}"
+    assert math_equal(answer, gold).equal
+    assert math_equal(answer, f"({scaled + 1}){other}{name}").outcome == "unequal"
+    assert math_equal(extract_math_answer(f"よって、答えは{answer}です。") or "", gold).equal
+
+
 # --- extraction ---
 
 
@@ -246,6 +269,17 @@ def test_times_are_equal_when_their_seconds_are(hours: int, minutes: int, second
         ("答えは7です。ただし、8の場合もあります。", "7"),
         ("12", "12"),
         ("５０％", "50%"),
+        ("答え：882MWh", "882MWh"),
+        ("したがって、発電量は882MWhとなります。", "882000kWh"),
+        ("答えは8.82×10^5kWhです。", "882MWh"),
+        ("1日の消費電力量は8.82×10⁵ kWhである。", "882MWh"),
+        (r"答えは$8.82 \times 10^{5}$ kWhです。", "882MWh"),
+        ("抵抗は20Ωです。", "20オーム"),
+        ("答え：60kW・h", "60kWh"),
+        ("電流は1.5Aである。", "1500mA"),
+        ("光の速さは3.0 × 10^{8} m/sである。", "3×10^8m/s"),
+        ("質量は1.67×10^{-27}kgである。", "1.67×10^{-24}g"),
+        ("発電量は3TWhである。", "3"),  # no unit of ours, and neither 3 T
     ],
 )
 def test_extraction(text: str, answer: str) -> None:

@@ -233,7 +233,12 @@ def _train(
     def add_checkpoint() -> None:
         if rank == 0:
             publish(
-                config.output, step, tokens_seen=tokens_seen, mixture=config.mixture, write=write
+                config.output,
+                step,
+                tokens_seen=tokens_seen,
+                mixture=config.mixture,
+                learning_rate=float(training.optimizer.param_groups[0]["lr"]),
+                write=write,
             )
 
     # Killed between the state and its checkpoint: the state is enough to write the checkpoint.

@@ -50,6 +50,7 @@ def publish(
     *,
     tokens_seen: int,
     mixture: Mapping[str, float],
+    learning_rate: float | None = None,
     write: Callable[[Path], None],
 ) -> None:
     """Adds the checkpoint of `step` with its lineage; `write` puts its files into a directory.
@@ -70,6 +71,7 @@ def publish(
         "tokens_seen": tokens_seen,
         "parent": _parent(output, final),
         "mixture": dict(mixture),
+        **({} if learning_rate is None else {"learning_rate": learning_rate}),
     }
     (partial / "lineage.json").write_text(
         json.dumps(lineage, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.judge_options import judge_options, judge_settings
+from harness.cli.judges import Judges
 from harness.cli.options import sandbox_option, store_option
 from harness.errors import HarnessError
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from harness.engines.select import EngineName
     from harness.engines.types import Engine
     from harness.evaluate import Result
+    from harness.judge.judging import Judging
     from harness.protocols.catalogue import Suite
 
 
@@ -28,9 +31,9 @@ if TYPE_CHECKING:
     default="probes,basics",
     show_default=True,
     metavar="A,B",
-    help="probes, probes:LEVELS, basics, jaster, jaster-ja, if-ja, code-ja, or a path to an "
-    "evalset; jaster@nejumi-v4, jaster:DIR, if-ja:FILE and code:FILE choose another protocol and "
-    "the user's files.",
+    help="probes, probes:LEVELS, basics, jaster, jaster-ja, if-ja, code-ja, mt-bench-ja, or a path "
+    "to an evalset; jaster@nejumi-v4, jaster:DIR, mt-bench:PROTOCOL, if-ja:FILE and code:FILE "
+    "choose another protocol and the user's files.",
 )
 @click.option(
     "--limit",
@@ -43,9 +46,8 @@ if TYPE_CHECKING:
 @click.option(
     "--samples",
     type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Answers per item; one is greedy, more are drawn at the protocol's temperature.",
+    help="Answers per item (default 1, or what the protocol prescribes); one is greedy, more are "
+    "drawn at the protocol's temperature.",
 )
 @click.option(
     "--engine",
@@ -58,6 +60,13 @@ if TYPE_CHECKING:
 @click.option("--allow-pickle", is_flag=True, help="Load weights from pickle files.")
 @click.option("--quiet", is_flag=True, help="No progress and no leaderboard, only errors.")
 @click.option("--board/--no-board", default=True, help="Show the leaderboard at the end.")
+@judge_options
+@click.option(
+    "--canary/--no-canary",
+    default=True,
+    help="When the judge was asked anything, have it rate frozen answers too, to see whether it "
+    "has changed since its first run.",
+)
 @store_option
 def command(
     targets: tuple[str, ...],
@@ -65,13 +74,15 @@ def command(
     limit: int | None,
     shots: int | None,
     datasets: str,
-    samples: int,
+    samples: int | None,
     engine: EngineName,
     seed: int,
     allow_pickle: bool,
     quiet: bool,
     board: bool,
+    canary: bool,
     store: str | None,
+    **judge_choice: Any,
 ) -> None:
     """Measure each CHECKPOINT: a Hugging Face directory, a run directory with step_*,
     checkpoint-* or iter_* children, or a served model (openai:http://host:port/v1#model).
@@ -86,6 +97,7 @@ def command(
     from harness.store.queries import imported
 
     console = Console(quiet=quiet)
+    settings = judge_settings(judge_choice)
     path = store_path(store)
     prepare(path)
     names = [name.strip() for name in suites.split(",") if name.strip()]
@@ -99,6 +111,7 @@ def command(
             shots=shots,
             datasets=[one.strip() for one in datasets.split(",") if one.strip()],
             imported=imported(path, "jaster"),
+            official=_official(path, name),
         )
         for name in names
     ]
@@ -108,11 +121,18 @@ def command(
     with console.status("Reading checkpoints"):
         found = [one for target in targets for one in discover(target, allow_pickle=allow_pickle)]
     failed = 0
-    for number, checkpoint in enumerate(found, 1):
-        console.print(f"[bold]{checkpoint.name}[/bold]  ({number} of {len(found)})")
-        for note in checkpoint.notes:
-            console.print(f"  {note}", style="dim")
-        failed += _measure(console, checkpoint, opened, path, samples, engine, seed)
+    judges = Judges(console, settings, path)
+    judges.check([suite.protocol for suite in opened])
+    try:
+        for number, checkpoint in enumerate(found, 1):
+            console.print(f"[bold]{checkpoint.name}[/bold]  ({number} of {len(found)})")
+            for note in checkpoint.notes:
+                console.print(f"  {note}", style="dim")
+            failed += _measure(console, checkpoint, opened, path, samples, engine, seed, judges)
+        if canary:
+            judges.run_canaries()
+    finally:
+        judges.close()
     if board and not quiet:
         _print_boards(console, path, [suite.protocol.suite for suite in opened])
     if failed:
@@ -120,6 +140,18 @@ def command(
             f"{failed} request(s) failed; `harness show` lists them under their evaluation, and "
             "repeating the command asks them again"
         )
+    judges.raise_fault()
+
+
+def _official(store: Path, suite: str) -> dict[str, tuple[Path, str]]:
+    """What was imported for an official protocol of MT-Bench, by part."""
+    from harness.protocols.mt_bench_suite import PARTS, PREFIX, import_name
+    from harness.store.queries import imported
+
+    if not suite.startswith(PREFIX):
+        return {}
+    found = {part: imported(store, import_name(suite.removeprefix(PREFIX), part)) for part in PARTS}
+    return {part: record for part, record in found.items() if record is not None}
 
 
 def _measure(
@@ -127,14 +159,17 @@ def _measure(
     checkpoint: Checkpoint,
     suites: list[Suite],
     store: Path,
-    samples: int,
+    samples: int | None,
     engine_name: EngineName,
     seed: int,
+    judges: Judges,
 ) -> int:
     """Runs every suite on one checkpoint through one engine; returns how many requests failed."""
     from harness.engines.prompt import load_renderer, render_served
     from harness.engines.select import open_engine
     from harness.evaluate import evaluate
+    from harness.judge.rate import teller
+    from harness.protocols.mt_bench import MtBench
     from harness.report.progress import progress_bar
 
     engines: list[Engine] = []
@@ -153,9 +188,16 @@ def _measure(
         return engines[0]
 
     failed = 0
+    whole = False
+    begun: list[Judging] = []
     try:
         render = load_renderer(checkpoint.path) if checkpoint.path else render_served
         for suite in suites:
+            judging = judges.open(suite.protocol)
+            told = None
+            if judging is not None and isinstance(suite.protocol, MtBench):
+                begun.append(judging)
+                told = teller(judging, suite.protocol)
             with progress_bar(console, suite.protocol.suite) as report:
                 result = evaluate(
                     checkpoint,
@@ -164,15 +206,19 @@ def _measure(
                     store=store,
                     render=render,
                     open_engine=opened,
-                    samples=samples,
+                    samples=samples or suite.samples,
                     seed=seed,
                     report=report,
+                    told=told,
                 )
             console.print(_sentence(suite, result))
             failed += result.progress.failed
+        whole = True
     finally:
         for engine in engines:
             engine.close()
+        for judging in begun:
+            judges.finish(judging, cancel=not whole)
     return failed
 
 
@@ -190,9 +236,11 @@ def _sentence(suite: Suite, result: Result) -> str:
 
 
 def _print_boards(console: Console, store: Path, suites: list[str]) -> None:
+    from harness.report import judged_table
+    from harness.report.judged import judged_boards
     from harness.report.leaderboard import print_boards
     from harness.report.standings import boards
 
     console.print()
-    made, left_out = boards(store, suites=suites)
-    print_boards(console, made, left_out)
+    print_boards(console, *boards(store, suites=suites))
+    judged_table.print_judged(console, *judged_boards(store, suites=suites))

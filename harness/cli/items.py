@@ -77,15 +77,43 @@ def probes(levels: str, seed: int, limit: int, output: str | None) -> None:
 
 
 @command.command("import")
-@click.argument("layout", type=click.Choice(["llm-jp-eval"]))
+@click.argument("layout", type=click.Choice(["llm-jp-eval", "fastchat"]))
 @click.argument("directory", type=click.Path(path_type=Path))
+@click.option(
+    "--protocol",
+    "protocols",
+    multiple=True,
+    help="fastchat: which MT-Bench protocols these questions are of.",
+)
+@click.option(
+    "--references",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="fastchat: the reference answers.",
+)
+@click.option(
+    "--judge-prompts",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="fastchat: the judge prompts.",
+)
 @store_option
 @table_options
-def import_command(layout: str, directory: Path, store: str | None, output: str | None) -> None:
-    """Validate DIRECTORY, report what it holds, and let `harness eval --suite jaster` ask it.
+def import_command(
+    layout: str,
+    directory: Path,
+    protocols: tuple[str, ...],
+    references: Path | None,
+    judge_prompts: Path | None,
+    store: str | None,
+    output: str | None,
+) -> None:
+    """Validate DIRECTORY, report what it holds, and let `harness eval` ask it: `--suite jaster`,
+    or `--suite mt-bench:PROTOCOL` for questions in FastChat's layout (DIRECTORY may be the file).
 
     The files stay where they are; the store remembers where, and the hash of their content.
     """
+    if layout == "fastchat":
+        _import_fastchat(directory, protocols, references, judge_prompts, store, output)
+        return
     from datetime import UTC, datetime
 
     from harness.errors import HarnessError
@@ -136,6 +164,63 @@ def import_command(layout: str, directory: Path, store: str | None, output: str 
             f"{read.path}: {len(read.found)} datasets, {read.hash[:12]}. "
             "`harness eval CHECKPOINT --suite jaster` asks them."
         )
+
+
+def _import_fastchat(
+    questions: Path,
+    protocols: tuple[str, ...],
+    references: Path | None,
+    judge_prompts: Path | None,
+    store: str | None,
+    output: str | None,
+) -> None:
+    from datetime import UTC, datetime
+
+    from harness.errors import HarnessError
+    from harness.items.fastchat import load_fastchat_items
+    from harness.judge.prompts import load_official_prompts
+    from harness.protocols.mt_bench_suite import OFFICIAL, file_hash, import_name, official_name
+    from harness.store.database import prepare, store_path
+    from harness.store.write import ingest, spool
+
+    if not protocols:
+        raise HarnessError(f"--protocol is missing: one or more of {', '.join(OFFICIAL)}")
+    names = [official_name(name) for name in protocols]
+    items = load_fastchat_items(questions, references)
+    if judge_prompts is not None:
+        load_official_prompts(judge_prompts)
+    parts = {"questions": questions, "references": references, "judge-prompts": judge_prompts}
+    records = [
+        {
+            "name": import_name(name, part),
+            "path": str(path.resolve()),
+            "hash": file_hash(path),
+            "imported_at": datetime.now(UTC),
+        }
+        for name in names
+        for part, path in parts.items()
+        if path is not None
+    ]
+    path = store_path(store)
+    prepare(path)
+    spool(path, {"imports": records})
+    ingest(path)
+    genres = Counter(item.genre for item in items)
+    if output:
+        rows = [
+            {
+                "genre": genre,
+                "items": number,
+                "references": sum(bool(i.references) for i in items if i.genre == genre),
+            }
+            for genre, number in sorted(genres.items())
+        ]
+        print_rows(rows, output)
+        return
+    told = ", ".join(f"{genre} {number}" for genre, number in sorted(genres.items()))
+    click.echo(f"{questions}: {len(items)} questions ({told})")
+    for name in names:
+        click.echo(f"`harness eval CHECKPOINT --suite mt-bench:{name}` asks them.")
 
 
 def _print_import(rows: list[dict[str, Any]]) -> None:

@@ -26,6 +26,7 @@ def command(
     One board a suite; only scores of one protocol, item set and number of samples stand together.
     """
     from harness.report.arena import Wanted, arena_boards
+    from harness.report.judged import judged_boards, to_dict
     from harness.report.standings import boards
     from harness.store.battles import Selection
     from harness.store.database import store_path
@@ -41,21 +42,28 @@ def command(
     made, left_out = boards(
         path, suites=others or wanted, every_checkpoint=checkpoints, all_item_sets=everything
     )
+    judged, judged_left_out = judged_boards(
+        path, suites=others or wanted, every_checkpoint=checkpoints, all_item_sets=everything
+    )
     if output:
         rows = [one.to_dict() for board in made for one in board.standings]
-        print_rows(rows + [row for board in battles for row in board.rows()], output)
+        rows += [to_dict(board, one) for board in judged for one in board.standings]
+        rows += [row for board in battles for row in board.rows()]
+        print_rows(rows, output)
         return
     from rich.console import Console
 
     from harness.report.arena_table import print_arena
+    from harness.report.judged_table import print_judged
     from harness.report.leaderboard import print_boards
 
     console = Console()
     print_arena(console, battles)
-    if not made:
+    if not made and not judged:
         if battles:
             return
         which = f" of {', '.join(wanted)}" if wanted else ""
         console.print(f"{path}: no evaluation{which} yet; `harness eval CHECKPOINT` makes one.")
         return
     print_boards(console, made, left_out)
+    print_judged(console, judged, judged_left_out)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 
 import click
 
@@ -13,12 +14,20 @@ from harness.errors import HarnessError
 # name -> (module that holds it, what the overview says)
 COMMANDS = {
     "eval": ("harness.cli.eval", "Measure checkpoints: every item, every answer, every score."),
+    "compare": ("harness.cli.compare", "Say what a checkpoint broke, with an exit status."),
     "leaderboard": ("harness.cli.leaderboard", "Rank what was measured, with intervals."),
     "arena": ("harness.cli.arena", "Battles between models: import, play, rate, choose the next."),
     "show": ("harness.cli.show", "Read one evaluation: items, answers, failures."),
     "format": ("harness.cli.format", "What is lost to output format, what to knowledge."),
+    "regressions": (
+        "harness.cli.regressions",
+        "What broke in a run, where, and whether it lasted.",
+    ),
+    "watch": ("harness.cli.watch", "Judge each checkpoint that a training run writes."),
     "score": ("harness.cli.score", "Score stored answers again, without a model."),
-    "import": ("harness.cli.import_", "Bring other harnesses' answers into the store."),
+    "judge": ("harness.cli.judge", "Find out whether a judge can be trusted."),
+    "pairwise": ("harness.cli.pairwise", "Have a judge compare two evaluations' answers."),
+    "import": ("harness.cli.import_", "Bring other harnesses' answers and scores into the store."),
     "checkpoint": ("harness.cli.checkpoint", "Inspect checkpoints; import a GGUF."),
     "items": ("harness.cli.items", "Validate evalsets, import items, print probes."),
     "doctor": ("harness.cli.doctor", "Say what works here, and what mends the rest."),
@@ -26,6 +35,8 @@ COMMANDS = {
 
 # Exit statuses: 0 pass, 1 regression, 2 inconclusive, 3 usage or data error.
 USAGE_OR_DATA_ERROR = 3
+# Python's own status after a traceback is 1, which a gate would take for a regression.
+BUG = 70
 
 
 class _LazyGroup(click.Group):
@@ -77,6 +88,9 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(USAGE_OR_DATA_ERROR)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(BUG)
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -21,6 +21,17 @@ def store_option(function: F) -> F:
     )(function)
 
 
+def column_names(pairs: Sequence[str]) -> dict[str, str]:
+    """{ours: theirs} of `--column OURS=THEIRS` options."""
+    names = {}
+    for pair in pairs:
+        ours, equals, theirs = pair.partition("=")
+        if not (ours and equals and theirs):
+            raise click.BadParameter(f"{pair!r}: expected OURS=THEIRS, as in run=model")
+        names[ours] = theirs
+    return names
+
+
 def sandbox_option(function: F) -> F:
     """--sandbox LEVEL: in force as soon as it is read, for everything that the command runs."""
 
@@ -54,12 +65,12 @@ def table_options(function: F) -> F:
 
 
 def print_rows(rows: Sequence[dict[str, Any]], output: str) -> None:
-    """Prints rows of equal keys as json, csv or markdown."""
+    """Prints rows as json, csv or markdown; a key that a row lacks is an empty cell."""
     if output == "json":
         click.echo(json.dumps(list(rows), ensure_ascii=False, indent=2, default=str))
         return
-    columns = list(rows[0]) if rows else []
-    cells = [[_cell(row[name]) for name in columns] for row in rows]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [[_cell(row.get(name)) for name in columns] for row in rows]
     if output == "csv":
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -77,7 +88,8 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, float):
-        return f"{value:.4f}"
+        # A p-value is not nothing because it is small.
+        return f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.2e}"
     if isinstance(value, (dict, list, tuple)):
         return json.dumps(value, ensure_ascii=False)
     return str(value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import click
 
@@ -34,12 +34,14 @@ def command(
 ) -> None:
     """Read EVALUATION: the beginning of its id, or a checkpoint's name (its latest evaluation)."""
     from harness.store.database import store_path
+    from harness.store.judgments import said_of
     from harness.store.queries import answers, find_evaluation, refresh
 
     path = store_path(store)
     refresh(path)
     row = find_evaluation(path, evaluation, suite)
-    every = answers(path, row.id)
+    said = said_of(path, row.id)
+    every = [replace(one, judgments=tuple(said.get(one.key, ()))) for one in answers(path, row.id)]
     found = [
         one
         for one in every

@@ -11,11 +11,26 @@ from typing import Any
 
 from harness.engines.prompt import first_line
 from harness.engines.task import failed
-from harness.engines.types import FinishReason, Generation, Likelihood, Request
+from harness.engines.types import FinishReason, Generation, Likelihood, Request, Sampling
 from harness.errors import HarnessError
 
 # Local servers ask for no key, but the client insists on one.
 NO_KEY = "none"
+
+
+def sampling_settings(model: str, sampling: Sampling, limit: str) -> dict[str, Any]:
+    """What a request says of model and sampling; `limit` is the name that this server has for the
+    most new tokens. Greedy decoding names neither top-p nor seed: some servers refuse them."""
+    settings: dict[str, Any] = {
+        "model": model,
+        "temperature": sampling.temperature,
+        limit: sampling.max_tokens,
+    }
+    if sampling.temperature > 0:
+        settings["top_p"] = sampling.top_p
+        if sampling.seed is not None:
+            settings["seed"] = sampling.seed
+    return settings
 
 
 class OpenAIEngine:
@@ -60,7 +75,7 @@ class OpenAIEngine:
             timeout=timeout,
             max_retries=retries,
         )
-        self.model = self._find_model(model)
+        self.model = find_model(self._client, url, model)
         # Newer hosted models take the limit by another name; learnt from the first refusal.
         self._limit = "max_tokens"
 
@@ -90,36 +105,6 @@ class OpenAIEngine:
         """Closes the connections."""
         self._client.close()
 
-    def _find_model(self, model: str | None) -> str:
-        import openai
-
-        try:
-            listed = [entry.id for entry in self._client.models.list()]
-        except openai.APIConnectionError as error:
-            raise HarnessError(
-                f"{self.url}: no server answers ({first_line(error)}); start it, or mend the URL, "
-                "which includes the version, e.g. http://127.0.0.1:8000/v1"
-            ) from error
-        except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
-            raise HarnessError(
-                f"{self.url}: the server rejects the key ({_sentence(error)}); "
-                "set OPENAI_API_KEY to one it knows"
-            ) from error
-        except openai.APIStatusError:
-            listed = []  # some servers list nothing, yet answer
-        if model is None and len(listed) == 1:
-            return listed[0]
-        if model is None:
-            raise HarnessError(
-                f"{self.url}: the server lists {len(listed)} models, so name one: "
-                f"{', '.join(listed[:10]) or '--model NAME'}"
-            )
-        if listed and model not in listed:
-            raise HarnessError(
-                f"{self.url}: no model {model!r}; the server lists {', '.join(listed[:10])}"
-            )
-        return model
-
     def _answer(self, request: Request) -> Generation:
         import openai
 
@@ -129,7 +114,7 @@ class OpenAIEngine:
                 return self._score(request, started)
             return self._complete(request, started)
         except openai.APIError as error:
-            return failed(request, _sentence(error))
+            return failed(request, sentence(error))
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             return failed(request, f"the server's reply is malformed ({first_line(error)})")
 
@@ -154,7 +139,7 @@ class OpenAIEngine:
         details = getattr(usage, "prompt_tokens_details", None)
         return Generation(
             key=request.key,
-            text=_whole(text or ""),
+            text=whole(text or ""),
             finish_reason=reason,
             prompt_tokens=usage.prompt_tokens if usage else 0,
             completion_tokens=usage.completion_tokens if usage else 0,
@@ -165,15 +150,7 @@ class OpenAIEngine:
 
     def _ask(self, request: Request, limit: str) -> Any:
         sampling = request.sampling
-        settings: dict[str, Any] = {
-            "model": self.model,
-            "temperature": sampling.temperature,
-            limit: sampling.max_tokens,
-        }
-        if sampling.temperature > 0:
-            settings["top_p"] = sampling.top_p
-            if sampling.seed is not None:
-                settings["seed"] = sampling.seed
+        settings = sampling_settings(self.model, sampling, limit)
         if stop := [text for text in sampling.stop if text]:
             settings["stop"] = stop
         extra: dict[str, Any] = {}
@@ -246,13 +223,45 @@ class OpenAIEngine:
         return list(found.tokens[:size]), values[:size]
 
 
-def _whole(text: str) -> str:
+def find_model(client: Any, url: str, model: str | None) -> str:
+    """The name under which the server at `url` knows its model: `model`, else the only one that it
+    lists. Raises HarnessError when nothing answers, the key is rejected or there is no such model.
+    """
+    import openai
+
+    try:
+        listed: list[str] = [entry.id for entry in client.models.list()]
+    except openai.APIConnectionError as error:
+        raise HarnessError(
+            f"{url}: no server answers ({first_line(error)}); start it, or mend the URL, "
+            "which includes the version, e.g. http://127.0.0.1:8000/v1"
+        ) from error
+    except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
+        raise HarnessError(
+            f"{url}: the server rejects the key ({sentence(error)}); "
+            "set OPENAI_API_KEY to one it knows"
+        ) from error
+    except openai.APIStatusError:
+        listed = []  # some servers list nothing, yet answer
+    if model is None and len(listed) == 1:
+        return listed[0]
+    if model is None:
+        raise HarnessError(
+            f"{url}: the server lists {len(listed)} models, so name one: "
+            f"{', '.join(listed[:10]) or '--model NAME'}"
+        )
+    if listed and model not in listed:
+        raise HarnessError(f"{url}: no model {model!r}; the server lists {', '.join(listed[:10])}")
+    return model
+
+
+def whole(text: str) -> str:
     """A text whose halves of surrogate pairs, which JSON can carry and no store can keep, are
     joined or replaced by U+FFFD."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _sentence(error: Exception) -> str:
+def sentence(error: Exception) -> str:
     """What a server says is wrong, in one line."""
     body = getattr(error, "body", None)
     if isinstance(body, dict):

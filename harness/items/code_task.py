@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-CodeKind = Literal["function", "complete", "fix", "program"]
+CodeKind = Literal["function", "complete", "fix", "explain", "program"]
 TestKind = Literal["calls", "stdio", "assert-file"]
 
 # Every problem of ours has more; an imported one may have a single file of asserts.
@@ -36,7 +36,8 @@ class CodeTask:
     """A program that is wanted.
 
     kind         function: written from its docstring; complete: its missing part filled in; fix:
-                 its bug mended; program: reads standard input and prints
+                 its bug mended; explain: written after the approach is explained in Japanese;
+                 program: reads standard input and prints
     entry_point  the function that tests call; empty for a program
     checks       how `tests` are to be read
     tests        hidden tests, all of which a right program passes

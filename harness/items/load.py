@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from harness.errors import HarnessError
+from harness.items.check import Check, ChoiceCheck, FieldGold, FieldsCheck
 from harness.items.code_task import CodeTask, CodeTest
 from harness.items.jsonl import (
     LineError,
@@ -23,6 +24,7 @@ from harness.items.jsonl import (
 )
 from harness.items.schema import Constraint, FormatRule, Item, check_item, content_hash
 from harness.scoring.constraints import constraint_fault
+from harness.scoring.verify import check_fault
 
 HEADER = ("name", "version", "licence", "made-by", "reviewed")
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -169,7 +171,10 @@ def _item(line: bytes, number: int) -> Item:
         if isinstance(constraint, dict):
             _check_fields(constraint, Constraint, f"constraints[{position}].")
     if isinstance(raw.get("code"), dict):
-        _check_code_fields(raw["code"])
+        _check_code_fields(raw["code"], "code.")
+    for position, check in enumerate(_list(raw.get("checks"))):
+        if isinstance(check, dict):
+            _check_check_fields(check, f"checks[{position}].")
     try:
         # The text was read by `json` above, for the column of a fault and for repeated keys,
         # which a direct msgspec decode does not tell; the types are msgspec's to check.
@@ -181,6 +186,9 @@ def _item(line: bytes, number: int) -> Item:
     for position, one in enumerate(item.constraints):
         if (fault := constraint_fault(one.id, one.kwargs)) is not None:
             raise LineError(f"`constraints[{position}]`: {fault}")
+    for position, check in enumerate(item.checks):
+        if check is not None and (fault := check_fault(check)) is not None:
+            raise LineError(f"`checks[{position}]`: {fault}")
     return item
 
 
@@ -188,14 +196,33 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _check_code_fields(raw: Mapping[str, Any]) -> None:
-    _check_fields(raw, CodeTask, "code.")
+def _check_code_fields(raw: Mapping[str, Any], at: str) -> None:
+    _check_fields(raw, CodeTask, at)
     for position, test in enumerate(_list(raw.get("tests"))):
         if isinstance(test, dict):
-            at = f"code.tests[{position}]."
-            _check_fields(test, CodeTest, at)
+            inner = f"{at}tests[{position}]."
+            _check_fields(test, CodeTest, inner)
             if "args" in test and "expected" not in test:
-                raise LineError(f"missing `{at}expected`, expected the value that the call returns")
+                raise LineError(
+                    f"missing `{inner}expected`, expected the value that the call returns"
+                )
+
+
+def _check_check_fields(raw: Mapping[str, Any], at: str) -> None:
+    _check_fields(raw, Check, at)
+    if isinstance(raw.get("code"), dict):
+        _check_code_fields(raw["code"], f"{at}code.")
+    if isinstance(raw.get("choice"), dict):
+        _check_fields(raw["choice"], ChoiceCheck, f"{at}choice.")
+    for position, constraint in enumerate(_list(raw.get("constraints"))):
+        if isinstance(constraint, dict):
+            _check_fields(constraint, Constraint, f"{at}constraints[{position}].")
+    if isinstance(raw.get("json"), dict):
+        _check_fields(raw["json"], FieldsCheck, f"{at}json.")
+        held = raw["json"]["fields"]
+        for key, one in held.items() if isinstance(held, dict) else ():
+            if isinstance(one, dict):
+                _check_fields(one, FieldGold, f"{at}json.fields.{key}.")
 
 
 def _check_fields(raw: Mapping[str, Any], kind: type[Any], at: str) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, get_args
 
+from harness.items.check import Check as Check
+from harness.items.check import Constraint as Constraint
 from harness.items.code_task import CodeTask, code_fault
 
 GENRES = (
@@ -48,11 +50,12 @@ Metric = Literal[
     "comet",
     "math",
     "code",
+    "judge",
 ]
 METRICS: tuple[Metric, ...] = get_args(Metric)
 # Of these an item has no score by itself that a rule could decide: pearson correlates all answers
-# of a dataset with their golds, comet asks a model.
-DATASET_METRICS: tuple[Metric, ...] = ("pearson", "comet")
+# of a dataset with their golds, comet and judge ask a model.
+DATASET_METRICS: tuple[Metric, ...] = ("pearson", "comet", "judge")
 
 JsonType = Literal["string", "integer", "number", "boolean", "strings", "integers"]
 
@@ -85,18 +88,6 @@ class FormatRule:
 
 
 @dataclass(frozen=True)
-class Constraint:
-    """One thing that an answer must keep to and a rule can verify.
-
-    id      a name in `scoring.constraints.RULES`, e.g. "ja:letters:no_katakana"
-    kwargs  what the rule wants to know, e.g. {"relation": "以下", "num_letters": 100}
-    """
-
-    id: str
-    kwargs: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Item:
     """One evaluation question.
 
@@ -125,6 +116,10 @@ class Item:
                `answer` is empty, its format free, its metric "constraints"
     code       the program that is wanted and its hidden tests; such an item has no gold answer
                either: its `answer` is empty, its format free, its metric "code"
+    references, rubric, checks
+               of items that a judge rates (metric "judge", format free, no `answer`), each empty
+               or with one entry a turn: a reference answer for the judge ("" for none), what a
+               good answer does ("" for none), and how a rule decides the turn (None: it cannot)
     """
 
     id: str
@@ -146,6 +141,9 @@ class Item:
     copy: int = 0
     constraints: tuple[Constraint, ...] = ()
     code: CodeTask | None = None
+    references: tuple[str, ...] = ()
+    rubric: tuple[str, ...] = ()
+    checks: tuple[Check | None, ...] = ()
 
     @cached_property
     def hash(self) -> str:
@@ -157,6 +155,9 @@ class Item:
             "copy": self.copy,
             "constraints": self.constraints,
             "code": self.code.scored() if self.code else None,
+            "references": self.references,
+            "rubric": self.rubric,
+            "checks": [one.scored() if one else None for one in self.checks],
         }
         return content_hash(
             {
@@ -202,6 +203,13 @@ def check_item(item: Item) -> str | None:
         )
     if not item.turns or any(not turn.strip() for turn in item.turns):
         return "`turns` holds no text, expected one or more user messages"
+    if item.metric == "judge":
+        return _judged_fault(item)
+    if item.references or item.rubric or item.checks:
+        return (
+            "`references`, `rubric` or `checks` is filled, expected them only where `metric` is "
+            "judge"
+        )
     if item.code is not None or item.metric == "code":
         return _code_item_fault(item)
     constrained = bool(item.constraints)
@@ -253,4 +261,25 @@ def _constrained_fault(item: Item) -> str | None:
         return "`answer` or `accept` is filled, expected no gold beside `constraints`"
     if len(item.turns) != 1:
         return f"{len(item.turns)} `turns`, expected one user message beside `constraints`"
+    return None
+
+
+def _judged_fault(item: Item) -> str | None:
+    """Whether a check's own parts are sound is `scoring.verify.check_fault`'s question."""
+    if item.format.kind != "free":
+        return "`format.kind` is not free, expected free where `metric` is judge"
+    if item.answer or item.accept or item.constraints or item.code:
+        return (
+            "`answer`, `accept`, `constraints` or `code` is filled, expected `references` and "
+            "`checks` instead where `metric` is judge"
+        )
+    for name, entries in (
+        ("references", item.references),
+        ("rubric", item.rubric),
+        ("checks", item.checks),
+    ):
+        if entries and len(entries) != len(item.turns):
+            return f"{len(entries)} `{name}` for {len(item.turns)} turns, expected one a turn"
+    if item.level is not None and not 1 <= item.level <= 5:
+        return f"`level` is {item.level}, expected 1 to 5"
     return None

@@ -21,6 +21,8 @@ from harness.protocols.code import Code, require_code
 from harness.protocols.instruction_following import InstructionFollowing
 from harness.protocols.jaster import VARIANTS, Jaster
 from harness.protocols.jaster_suite import is_jaster, open_jaster
+from harness.protocols.mt_bench import MtBench, require_judged
+from harness.protocols.mt_bench_suite import PREFIX, official_items, official_name
 from harness.protocols.short_answer import ShortAnswer
 from harness.protocols.types import Protocol
 from harness.scoring.code.types import Runner
@@ -31,11 +33,16 @@ PROBES_PER_LEVEL = 4
 
 @dataclass(frozen=True)
 class Suite:
-    """A protocol and the items it asks."""
+    """A protocol and the items it asks.
+
+    note     one sentence for the user where something is to be told
+    samples  answers per item that the protocol prescribes, unless the user wants others
+    """
 
     protocol: Protocol
     items: tuple[Item, ...]
     note: str = ""
+    samples: int = 1
 
 
 def open_suite(
@@ -46,16 +53,18 @@ def open_suite(
     shots: int | None = None,
     datasets: Sequence[str] = (),
     imported: tuple[Path, str] | None = None,
+    official: Mapping[str, tuple[Path, str]] | None = None,
 ) -> Suite:
     """The suite of a name as typed: `probes`, `probes:LEVELS` (`probes:1`, `probes:1-3`), an
     evalset of this project (`basics`, `if-ja`, `code-ja`), `if-ja:PATH` (a file of M-IFEval's),
-    `code:PATH` (a file of HumanEval's, JHumanEval's or MBPP's), a path to an evalset of the
-    user's, or `jaster` (see `jaster_suite.open_jaster`).
+    `code:PATH` (a file of HumanEval's, JHumanEval's or MBPP's), `mt-bench:PROTOCOL` (official
+    questions), a path to an evalset of the user's, or `jaster` (see `jaster_suite.open_jaster`).
 
     limit  this many items, spread evenly over genres, skills and levels; -1 for all. Jaster: the
            first ones of each dataset, 100 where it is None
     seed   of generated items; written ones ignore it
     shots, datasets, imported   for Jaster alone
+    official  for `mt-bench:PROTOCOL` alone: path and hash of what was imported, by part
     Raises HarnessError for an unknown name or a faulty evalset.
     """
     if limit is not None and limit != -1 and limit < 1:
@@ -64,11 +73,14 @@ def open_suite(
         opened = open_jaster(name, imported=imported, limit=limit, shots=shots, datasets=datasets)
         return Suite(opened.protocol, opened.items, opened.note)
     limit = None if limit == -1 else limit
+    items: Sequence[Item]
+    if name.startswith(PREFIX):
+        judged = MtBench(official_name(name), runner=code_runner())
+        items = official_items(name, judged.variant, official or {})
+        return Suite(judged, tuple(spread(items, limit)), samples=judged.variant.answers)
     head, _, argument = name.partition(":")
     if head == "probes":
-        items: Sequence[Item] = probes(
-            levels=_levels(name, argument), per_level=PROBES_PER_LEVEL, seed=seed
-        )
+        items = probes(levels=_levels(name, argument), per_level=PROBES_PER_LEVEL, seed=seed)
         protocol: Protocol = ShortAnswer("probes")
     elif head == "if-ja" and argument:
         items = load_m_ifeval(Path(argument))
@@ -82,6 +94,9 @@ def open_suite(
         if any(item.code for item in items):
             require_code(name, items)
             protocol = Code(evalset.name, runner=code_runner())
+        elif any(item.metric == "judge" for item in items):
+            require_judged(name, items)
+            protocol = MtBench(evalset=evalset.name, runner=code_runner())
         elif any(item.constraints for item in items):
             protocol = _instruction_following(name, evalset.name, items)
         else:
@@ -106,10 +121,11 @@ def protocol_from(definition: Mapping[str, Any]) -> Protocol:
 
     Raises HarnessError for one that this version does not know.
     """
-    kinds: dict[str, type[ShortAnswer | InstructionFollowing | Jaster | Code]] = {
+    kinds: dict[str, type[ShortAnswer | InstructionFollowing | Jaster | Code | MtBench]] = {
         "short-answer": ShortAnswer,
         "instruction-following": InstructionFollowing,
         "code": Code,
+        "mt-bench": MtBench,
     }
     kinds |= {f"jaster/{name}": Jaster for name in VARIANTS}
     kind = kinds.get(str(definition.get("protocol")))
@@ -120,8 +136,8 @@ def protocol_from(definition: Mapping[str, Any]) -> Protocol:
         )
     names = {field.name for field in fields(kind)}
     known = {key: definition[key] for key in definition if key in names}
-    if kind is Code:  # msgspec cannot take in a type that holds a function
-        return Code(**known, runner=code_runner())
+    if kind is Code or kind is MtBench:  # msgspec cannot take in a type that holds a function
+        return kind(**known, runner=code_runner())
     return msgspec.convert(known, kind)
 
 

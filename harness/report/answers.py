@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -36,6 +37,13 @@ def print_answers(
             grid.add_column(overflow="fold")
             grid.add_row(f"  {label}", text)
             console.print(grid)
+        for judgment in one.judgments:
+            grid = Table.grid(padding=(0, 1))
+            grid.add_column(width=8, style="dim")
+            grid.add_column(overflow="fold")
+            verdict = _verdict(judgment)
+            grid.add_row("  judge", Text.assemble(*verdict, (f"\n{judgment['text']}", "dim")))
+            console.print(grid)
     if len(found) > limit:
         console.print(
             f"\n{limit} of {len(found)} answers shown; --limit {len(found)} shows all.",
@@ -61,6 +69,12 @@ def _print_head(console: Console, evaluation: EvaluationRow, every: Sequence[Ans
         console.print(f"failures: {parts}")
 
 
+def _verdict(judgment: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    rating = judgment["rating"]
+    told = (f"{rating:g}", "bold") if rating is not None else (judgment["failure"], "red")
+    return told, (f"  by {judgment['judge']}", "dim")
+
+
 def _answer(one: AnswerRow) -> Text:
     if one.error:
         return Text(one.error, style="red")
@@ -71,13 +85,20 @@ def _answer(one: AnswerRow) -> Text:
 
 
 def _heading(one: AnswerRow) -> Text:
-    strict = one.scores.get("strict")
-    if strict is None:
+    strict = one.scores.get("strict", one.scores.get("verified", one.scores.get("followed")))
+    ratings = [two["rating"] for two in one.judgments if two["rating"] is not None]
+    if one.error:
+        mark = ("failed", "bold red")
+    elif strict is None and one.scores:
+        mean = sum(ratings) / len(ratings) if ratings else None
+        mark = ("unjudged", "yellow") if mean is None else (f"rated {mean:g}", "bold")
+    elif strict is None:
         mark = ("failed", "bold red")
     elif strict == 1.0:
         mark = ("right", "bold green")
     else:
         mark = (one.failure or "wrong", "bold red")
     scores = "  ".join(f"{name} {value:.2f}" for name, value in sorted(one.scores.items()))
-    sample = f" sample {one.sample}" if one.sample else ""
+    sample = f" turn {one.turn + 1}" if one.turn else ""
+    sample += f" sample {one.sample}" if one.sample else ""
     return Text.assemble((one.item, "bold"), f"{sample}  ", mark, (f"  {scores}", "dim"))

@@ -129,7 +129,9 @@ def boards(
     all_item_sets     boards for older protocol hashes and item sets too
     """
     groups: dict[tuple[str, str, str, int], list[EvaluationRow]] = defaultdict(list)
-    for row in evaluations(path):
+    # Ratings have boards of their own, one a judge.
+    strict = "coalesce(p.definition->>'protocol', '') <> 'mt-bench'"
+    for row in evaluations(path, strict):
         if not suites or row.suite in suites:
             groups[(row.suite, row.protocol_hash, row.items_hash, row.samples)].append(row)
     latest = {key[0]: key for key in sorted(groups, key=lambda key: groups[key][-1].started_at)}

@@ -294,7 +294,7 @@ def _read_object(raw: str, rule: FormatRule) -> str | None:
     for text in (raw, _TRAILING_COMMA.sub(r"\1", raw), unify(raw)):
         objects = {
             json.dumps(read, ensure_ascii=False): None
-            for found in _objects(text)
+            for found in objects_in(text)
             if (read := _as_asked(found, rule.keys)) is not None
         }
         if objects:
@@ -302,7 +302,7 @@ def _read_object(raw: str, rule: FormatRule) -> str | None:
     return None
 
 
-def _objects(text: str) -> Iterator[dict[str, Any]]:
+def objects_in(text: str) -> Iterator[dict[str, Any]]:
     """Well-formed objects of a text, outermost first, one behind the other."""
     position = text.find("{")
     for _ in range(_MOST_OBJECTS):

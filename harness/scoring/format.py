@@ -66,8 +66,8 @@ def format_fault(raw: str, rule: FormatRule, prompt: str = "") -> str | None:
 def gold_fault(item: Item) -> str | None:
     """Why an item's own gold cannot be right, or None: `answer` and every entry of `accept` must
     obey the item's format rule and score 1.0 under its metric against itself alone. An item of
-    constraints or of code has no gold."""
-    if item.constraints or item.code is not None:
+    constraints, of code or for a judge has no gold."""
+    if item.constraints or item.code is not None or item.metric == "judge":
         return None
     for place, gold in (("answer", item.answer), *(("accept", text) for text in item.accept)):
         if gold != trim(gold):

@@ -15,14 +15,14 @@ from harness.scoring.normalise import trim
 
 # Raised whenever any function of this package can score an answer differently: it is part of
 # every protocol's hash.
-SCORING_VERSION = 2
+SCORING_VERSION = 3
 
 
 @dataclass(frozen=True)
 class Score:
     """One number for one item under one metric.
 
-    value    0.0 to 1.0
+    value    0.0 to 1.0, but for measures such as an answer's length
     failure  why the strict score is below 1.0; None there when it is not, and on other metrics
     """
 

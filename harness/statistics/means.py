@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
-Floats = npt.NDArray[np.float64]
+from harness.statistics.clusters import (
+    Floats,
+    Keys,
+    finite,
+    partition,
+    residual_sums,
+    satterthwaite_df,
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Estimate:
 
 def cluster_mean(
     values: Sequence[float] | Floats,
-    clusters: Sequence[Hashable | None] | None = None,
+    clusters: Keys | None = None,
     level: float = 0.95,
     bounded: bool = True,
 ) -> Estimate:
@@ -74,16 +80,12 @@ def cluster_mean(
     Raises ValueError: no rows, a value not finite or out of [0, 1], lengths that differ, a level
     outside (0, 1), or a single cluster of unbounded scores.
     """
-    scores = np.asarray(values, dtype=np.float64)
-    if scores.ndim != 1 or scores.size == 0:
-        raise ValueError("no scores: expected one or more in one dimension")
-    if not np.isfinite(scores).all():
-        raise ValueError("a score is NaN or infinite: leave failed items out and count them")
+    scores = finite(values)
     if bounded and (scores.min() < 0 or scores.max() > 1):
         raise ValueError("a score lies outside [0, 1]: pass bounded=False for other scales")
     _check_level(level)
     n = scores.size
-    group = _numbered(clusters, n)
+    group = partition(clusters, n)
     sizes = np.bincount(group).astype(np.float64)
     count = sizes.size
     mean = float(scores.mean())
@@ -93,8 +95,9 @@ def cluster_mean(
         se, df = math.sqrt(max(0.0, mean * (1 - mean))), 1.0
         low, high = _wilson(mean, se, 1, df, level)
         return Estimate(mean, se, low, high, n, 1, df, level)
-    se = _cr2_error(scores - mean, group, sizes, float(np.abs(scores).max()))
-    df = _bell_mccaffrey_df(sizes)
+    sums = residual_sums(scores, group, sizes)
+    se = float(np.sqrt((np.square(sums) / (1 - sizes / n)).sum()) / n)
+    df = satterthwaite_df(sizes)
     low, high = _interval(mean, se, count, df, level, bounded)
     return Estimate(mean, se, low, high, n, count, df, level)
 
@@ -139,7 +142,7 @@ def _interval(
 ) -> tuple[float, float]:
     if bounded:
         return _wilson(mean, se, size, df, level)
-    reach = float(stats.t.ppf(0.5 + level / 2, df)) * se
+    reach = float(special.stdtrit(df, 0.5 + level / 2)) * se
     return mean - reach, mean + reach
 
 
@@ -148,44 +151,12 @@ def _check_level(level: float) -> None:
         raise ValueError(f"level is {level}, expected a share between 0 and 1 such as 0.95")
 
 
-def _numbered(clusters: Sequence[Hashable | None] | None, n: int) -> npt.NDArray[np.intp]:
-    """Cluster keys as numbers 0 … G−1; a key of None is a new cluster each time."""
-    if clusters is None:
-        return np.arange(n)
-    if len(clusters) != n:
-        raise ValueError(f"{len(clusters)} cluster keys for {n} scores")
-    seen: dict[Hashable, int] = {}
-    numbers = np.empty(n, dtype=np.intp)
-    for row, key in enumerate(clusters):
-        numbers[row] = seen.setdefault(object() if key is None else key, len(seen))
-    return numbers
-
-
-def _cr2_error(
-    residuals: Floats, group: npt.NDArray[np.intp], sizes: Floats, scale: float
-) -> float:
-    n = residuals.size
-    sums = np.bincount(group, weights=residuals)
-    # Residuals of equal scores are rounding errors, not spread.
-    sums[np.abs(sums) < 1e-12 * scale * sizes] = 0.0
-    return float(np.sqrt((np.square(sums) / (1 - sizes / n)).sum()) / n)
-
-
-def _bell_mccaffrey_df(sizes: Floats) -> float:
-    """tr(P)²/tr(P²), P the covariance of the corrected cluster sums when rows are independent and
-    alike: P_gg = m_g, P_gh = −m_g m_h / n / sqrt((1 − m_g/n)(1 − m_h/n))."""
-    n = sizes.sum()
-    q = np.square(sizes) / (1 - sizes / n)
-    trace = np.square(sizes).sum() + (q.sum() ** 2 - np.square(q).sum()) / n**2
-    return float(n**2 / trace)
-
-
 def _wilson(mean: float, se: float, least: float, df: float, level: float) -> tuple[float, float]:
     """Wilson's score interval at the effective sample size mean(1 − mean)/se², or `least` where
     that is not defined."""
     variance = mean * (1 - mean)
     size = variance / se**2 if se > 0 and variance > 0 else least
-    t = float(stats.t.ppf(0.5 + level / 2, df))
+    t = float(special.stdtrit(df, 0.5 + level / 2))
     centre = (mean + t**2 / (2 * size)) / (1 + t**2 / size)
     reach = t / (1 + t**2 / size) * math.sqrt(variance / size + t**2 / (4 * size**2))
     return max(0.0, min(mean, centre - reach)), min(1.0, max(mean, centre + reach))

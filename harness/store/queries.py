@@ -108,7 +108,11 @@ class FormatAnswer:
 
 @dataclass(frozen=True)
 class AnswerRow:
-    """One stored answer with its item and scores, as `harness show` prints it."""
+    """One stored answer with its item and scores, as `harness show` prints it.
+
+    question   the user's messages up to this turn
+    judgments  what judges said of it: judge, repeat, rating, failure, text
+    """
 
     item: str
     genre: str
@@ -123,6 +127,9 @@ class AnswerRow:
     scores: dict[str, float]
     failure: str | None
     completion_tokens: int
+    turn: int = 0
+    key: str = ""
+    judgments: tuple[dict[str, Any], ...] = ()
 
 
 _EVALUATIONS = """
@@ -247,7 +254,7 @@ def answers(path: Path, evaluation: str) -> list[AnswerRow]:
             "SELECT i.id, i.genre, i.skill, i.level, i.definition, g.text, g.finish_reason, "
             "g.error, r.sample, list(s.metric) FILTER (s.metric IS NOT NULL), "
             "list(s.value) FILTER (s.metric IS NOT NULL), max(s.failure), "
-            "g.completion_tokens, r.turn "
+            "g.completion_tokens, r.turn, g.key "
             "FROM requests r JOIN evaluations e ON e.id = r.evaluation "
             "JOIN items i ON i.hash = r.item_hash JOIN generations g ON g.key = r.key "
             "LEFT JOIN scores s ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
@@ -264,7 +271,7 @@ def answers(path: Path, evaluation: str) -> list[AnswerRow]:
                 genre=row[1],
                 skill=row[2],
                 level=row[3],
-                question="\n".join(definition["turns"]),
+                question="\n".join(definition["turns"][: row[13] + 1]),
                 gold=definition["answer"],
                 text=row[5],
                 finish_reason=row[6],
@@ -273,6 +280,8 @@ def answers(path: Path, evaluation: str) -> list[AnswerRow]:
                 scores=dict(zip(row[9] or (), row[10] or (), strict=True)),
                 failure=row[11],
                 completion_tokens=row[12],
+                turn=row[13],
+                key=row[14],
             )
         )
     return found
@@ -368,3 +377,21 @@ def summary(path: Path) -> dict[str, int]:
 def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
     row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
     return int(row[0]) if row else 0
+
+
+def scores_by_key(
+    path: Path, keys: Sequence[str], protocol_hash: str
+) -> dict[str, dict[str, float]]:
+    """Scores of answers under a protocol, by key and metric."""
+    wanted = pa.table({"key": pa.array(keys, type=pa.string())})
+    with connect(path, read_only=True) as connection:
+        connection.register("wanted", wanted)
+        rows = connection.execute(
+            "SELECT key, metric, value FROM scores SEMI JOIN wanted USING (key) "
+            "WHERE protocol_hash = ?",
+            [protocol_hash],
+        ).fetchall()
+    found: dict[str, dict[str, float]] = {}
+    for key, metric, value in rows:
+        found.setdefault(key, {})[metric] = value
+    return found

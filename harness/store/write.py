@@ -41,6 +41,8 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "mixture": _TEXT,
         "parameters": _INT,
         "recorded_at": _TIME,
+        "phase": _TEXT,
+        "learning_rate": _REAL,
     },
     "protocols": {"hash": _TEXT, "id": _TEXT, "suite": _TEXT, "definition": _TEXT},
     "items": {
@@ -135,6 +137,67 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "style_a": pa.list_(_REAL),
         "style_b": pa.list_(_REAL),
     },
+    "judgments": {
+        "key": _TEXT,
+        "attempt": _INT,
+        "judge": _TEXT,
+        "prompt": _TEXT,
+        "prompt_hash": _TEXT,
+        "repeat": _INT,
+        "messages": _TEXT,
+        "sampling": _TEXT,
+        "text": _TEXT,
+        "value": _REAL,
+        "failure": _TEXT,
+        "error": _TEXT,
+        "prompt_tokens": _INT,
+        "completion_tokens": _INT,
+        "cost": _REAL,
+        "latency": _REAL,
+        "place": _TEXT,
+        "created_at": _TIME,
+    },
+    "judged": {
+        "evaluation": _TEXT,
+        "answer": _TEXT,
+        "judge": _TEXT,
+        "prompt_set": _TEXT,
+        "repeat": _INT,
+        "key": _TEXT,
+    },
+    "paired": {
+        "evaluation_a": _TEXT,
+        "evaluation_b": _TEXT,
+        "answer_a": _TEXT,
+        "answer_b": _TEXT,
+        "judge": _TEXT,
+        "prompt_set": _TEXT,
+        "swapped": _BOOL,
+        "repeat": _INT,
+        "key": _TEXT,
+    },
+    "regressions": {
+        "id": _TEXT,
+        "baseline": _TEXT,
+        "candidate": _TEXT,
+        "run": _TEXT,
+        "baseline_step": _INT,
+        "step": _INT,
+        "protocol_hash": _TEXT,
+        "suite": _TEXT,
+        "genre": _TEXT,
+        "dataset": _TEXT,
+        "metric": _TEXT,
+        "evidence": _TEXT,
+        "policy": _TEXT,
+        "policy_hash": _TEXT,
+        "cause": _TEXT,
+        "status": _TEXT,
+        "fixed_at_step": _INT,
+        "note": _TEXT,
+        "created_at": _TIME,
+        "updated_at": _TIME,
+    },
     "imports": {
         "name": _TEXT,
         "path": _TEXT,
@@ -153,6 +216,12 @@ _REPLACED = {
 }
 # What is computed from an answer, by (key, protocol_hash); computing it again replaces it.
 _COMPUTED = ("scores", "readings")
+# What belongs to an evaluation, by what makes two rows the same; the first one stays.
+_LINKS = {
+    "requests": ("evaluation", "key"),
+    "judged": ("evaluation", "answer", "key"),
+    "paired": ("answer_a", "answer_b", "swapped", "key"),
+}
 
 Row = Mapping[str, Any]
 Batch = Mapping[str, Sequence[Row]]
@@ -251,12 +320,22 @@ def _ingest_one(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
                     + ", ".join(f"{name} = excluded.{name}" for name in rest),
                     [str(present[table])],
                 )
-        if "requests" in present:
+        for table, same in _LINKS.items():
+            if table in present:
+                where = " AND ".join(f"old.{name} = new.{name}" for name in same)
+                connection.execute(
+                    f"INSERT INTO {table} SELECT DISTINCT {_columns(table)} FROM read_parquet(?) "
+                    f"new WHERE NOT EXISTS (FROM {table} old WHERE {where})",
+                    [str(present[table])],
+                )
+        if "judgments" in present:
+            _ingest_judgments(connection, present["judgments"])
+        if "regressions" in present:
+            # The first row stays: its status may have moved on since.
             connection.execute(
-                f"INSERT INTO requests SELECT DISTINCT {_columns('requests')} "
-                "FROM read_parquet(?) new WHERE NOT EXISTS (FROM requests old "
-                "WHERE old.evaluation = new.evaluation AND old.key = new.key)",
-                [str(present["requests"])],
+                f"INSERT INTO regressions SELECT {_columns('regressions')} FROM read_parquet(?) "
+                "QUALIFY row_number() OVER (PARTITION BY id) = 1 ON CONFLICT (id) DO NOTHING",
+                [str(present["regressions"])],
             )
         if "battles" in present:
             _ingest_battles(connection, present["battles"])
@@ -305,6 +384,23 @@ def _ingest_battles(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
         "QUALIFY row_number() OVER (PARTITION BY id ORDER BY sequence) = 1 ORDER BY sequence",
         [str(file)],
     )
+
+
+def _ingest_judgments(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+    """The first reply to an attempt stays, except that a reply replaces a failed request."""
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE fresh AS SELECT * FROM read_parquet(?) new "
+        "WHERE NOT EXISTS (FROM judgments old WHERE old.key = new.key "
+        "AND old.attempt = new.attempt AND coalesce(old.failure, '') <> 'request') "
+        "QUALIFY row_number() OVER (PARTITION BY key, attempt "
+        "ORDER BY coalesce(failure, '') = 'request', created_at) = 1",
+        [str(file)],
+    )
+    connection.execute(
+        "DELETE FROM judgments WHERE (key, attempt) IN (SELECT (key, attempt) FROM fresh)"
+    )
+    connection.execute(f"INSERT INTO judgments SELECT {_columns('judgments')} FROM fresh")
+    connection.execute("DROP TABLE fresh")
 
 
 def _replace_computed(

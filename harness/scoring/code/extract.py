@@ -11,11 +11,14 @@ from harness.items.code_task import CodeTask
 
 # A longer answer is a loop, not a program; parsing it would only cost time.
 LONGEST = 60_000
+# What an explanation needs at the least, in Japanese letters: a heading (考え方) explains nothing.
+LEAST_EXPLAINED = 10
 # Bounds on how often a text is parsed: a run of prose must not cost minutes.
 _MOST_STARTS, _MOST_ENDS, _MOST_LINES = 40, 40, 400
 
 _FENCE = re.compile(r"^([ \t>]*)(`{3,}|~{3,})[ \t]*([^`\n]*?)[ \t]*$")
 _LANGUAGES = frozenset(("", "python", "py", "python3", "py3", "python2", "pycon", "{.python}"))
+_JAPANESE = re.compile(r"[ぁ-ゖァ-ヺー々一-鿿]")
 _PROMPT = re.compile(r"^[ \t]*(?:>>>|\.\.\.)(?: |$)")
 _ASSIGNED = re.compile(
     r"(?:answer|code|solution|回答|解答|答え)\s*[=＝:：]\s*(\"\"\"|''')(?P<code>.*?)\1", re.S
@@ -71,10 +74,18 @@ def extract_code(text: str, task: CodeTask) -> str | None:
 def well_formed(text: str, task: CodeTask) -> str | None:
     """The program of an answer that is exactly what was asked for, or None: one closed fenced
     block of Python and nothing around it, or bare code that parses and, where a function was
-    asked for, defines it."""
+    asked for, defines it.
+
+    Of the kind explain: `LEAST_EXPLAINED` Japanese letters or more, no thoughts, and then that
+    block, which ends the answer."""
     text = text.replace("\r\n", "\n").strip()
     if len(text) > LONGEST:
         return None
+    if task.kind == "explain":
+        explanation, text = _at_first_fence(text)
+        letters = len(_JAPANESE.findall(explanation))
+        if letters < LEAST_EXPLAINED or own_text(explanation) != explanation:
+            return None
     found = blocks(text)
     if found:
         lines = text.split("\n")
@@ -82,6 +93,13 @@ def well_formed(text: str, task: CodeTask) -> str | None:
         one = len(found) == 1 and found[0].closed and found[0].language in _LANGUAGES
         return found[0].text if whole and one and found[0].text.strip() else None
     return text if _before_prose(text) == text and _defines(text, task) else None
+
+
+def _at_first_fence(text: str) -> tuple[str, str]:
+    """The text before its first fence, and the text from there on."""
+    lines = text.split("\n")
+    first = next((at for at, line in enumerate(lines) if _FENCE.match(line)), len(lines))
+    return "\n".join(lines[:first]), "\n".join(lines[first:])
 
 
 def own_text(text: str) -> str:
@@ -257,7 +275,7 @@ def _tidy(code: str) -> str:
 
 def _continuation(text: str, task: CodeTask) -> str | None:
     """`given` and the lines that go on with it, where `given` ends within a function."""
-    if not task.entry_point or task.kind != "function" or not task.given.strip():
+    if not task.entry_point or task.kind not in ("function", "explain") or not task.given.strip():
         return None
     given = task.given.rstrip("\n")
     lines = re.sub(r"\A(?:[ \t]*\n)+", "", text).rstrip("\n").split("\n")[:_MOST_LINES]

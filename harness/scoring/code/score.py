@@ -27,9 +27,9 @@ def score_code(
 ) -> tuple[Score, ...]:
     """Four scores of one raw answer:
 
-    strict   1.0 when the answer is exactly one fenced block, or bare code, and this program passes
-             every hidden test; carries the failure class
-    format   1.0 when the answer is exactly that, whatever the program does
+    strict   1.0 when the answer has exactly the form asked for (`well_formed`) and its program
+             passes every hidden test; carries the failure class
+    format   1.0 when the answer has that form, whatever the program does
     lenient  1.0 when the program that a careful reader finds passes; never below strict
     tests    the share of hidden tests that the better of the two programs passes
 

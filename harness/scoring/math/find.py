@@ -18,8 +18,10 @@ _CONCLUDED = re.compile(
 )
 _QUANTITY = re.compile(
     r"(?:(?:午前|午後)\s?)?[-+±]?[¥]?(?:[0-9零〇一二三四五六七八九十百千万億兆][0-9零〇一二三四五六七八九十百千万億兆,./:]*)"
-    r"(?:[ ]?(?!です|である|となり|になり|なの|だ)[A-Za-z%°ァ-ー一-龥/^0-9]{1,8})*"
+    r"(?:[ ]?(?:\*|\\times)[ ]?10\^(?:-?[0-9]+|\(-?[0-9]+\)|\{-?[0-9]+\}))?"
+    r"(?:[ ]?(?!です|である|となり|になり|なの|だ)[A-Za-z%°Ωァ-ー一-龥/^0-9]{1,8})*"
 )
+_SPLIT_WORD = re.compile(r"[A-Za-z]{2}")
 _THEREFORE = re.compile(
     r"(?:よって|したがって|従って|ゆえに|つまり|すなわち|以上より|これより)、?\s?"
 )
@@ -80,7 +82,7 @@ def _stated(value: str) -> str | None:
     if formulas := list(_FORMULA.finditer(sentence)):
         inner = next(group for group in formulas[-1].groups() if group is not None)
         rest = sentence[formulas[-1].end() :]
-        unit = re.match(r"\s?([A-Za-z%°ァ-ー一-龥/]{1,6})", _CONCLUDED.sub("", rest))
+        unit = re.match(r"\s?([A-Za-z%°Ωァ-ー一-龥/]{1,6})", _CONCLUDED.sub("", rest))
         joined = f"{_result(inner)}{unit[1]}" if unit else _result(inner)
         return joined if read(canonical(joined)) else _result(inner)
     found = _CONCLUDED.search(sentence)
@@ -114,6 +116,9 @@ def _last_quantity(sentence: str) -> str | None:
         if len(candidate) > _LONGEST_QUANTITY:
             return None
         for end in range(len(candidate), 0, -1):
+            # 3 TWh is not 3 T: a word is taken whole or not at all.
+            if _SPLIT_WORD.match(candidate, end - 1):
+                continue
             if read(canonical(candidate[:end])):
                 return candidate[:end]
     return None

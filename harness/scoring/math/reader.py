@@ -44,8 +44,6 @@ _SUFFIX = re.compile(
     rf"(.*?[0-9)\]}}πnr!\s])\s?({_ALTERNATIVES}|[ァ-ー]{{2,}}|(?<=\s)[A-Za-z]{{3,}})(半)?",
     re.DOTALL,
 )
-# Units of one Latin letter that may be a variable as well.
-_LETTER_UNITS = set("mgLltsha")
 _SPEED = re.compile(
     r"(時速|分速|秒速|毎時|毎分|毎秒)\s?(.+?)\s?(km|m|cm|キロメートル|メートル|キロ)"
 )

@@ -1,4 +1,7 @@
-"""The units that answers carry: what each measures, and its size in the base unit of that."""
+"""The units that answers carry: what each measures, and its size in the base unit of that.
+
+Case counts (mW, MW). Calories measure nothing but themselves: what a calorie is in joules depends
+on the book (4.184, 4.19, 4.2)."""
 
 from __future__ import annotations
 
@@ -113,18 +116,37 @@ L/min 1: L/分 L/min 毎分L
 キロ 1: キロ
 ポイント 1: ポイント
 V 1: V ボルト
-A 1: アンペア
+V 1/1000: mV ミリボルト
+V 1000: kV キロボルト
+A 1: A アンペア
+A 1/1000: mA ミリアンペア
 W 1: W ワット
+W 1/1000: mW ミリワット
 W 1000: kW キロワット
+W 1000000: MW メガワット
+W 1000000000: GW ギガワット
 Ω 1: Ω オーム
+Ω 1000: kΩ キロオーム
+Ω 1000000: MΩ メガオーム
 N 1: N ニュートン
-Pa 1: Pa パスカル
+N 1000: kN キロニュートン
+Pa 1: Pa パスカル N/m^2
 Pa 100: hPa ヘクトパスカル
+Pa 1000: kPa キロパスカル
+Pa 1000000: MPa メガパスカル
 J 1: J ジュール
 J 1000: kJ キロジュール
+J 1000000: MJ メガジュール
+J 3600: Wh ワット時
+J 3600000: kWh kwh KWh KWH kW・h kW·h kW*h kW時 キロワット時 キロワットアワー
+J 3600000000: MWh メガワット時
+J 3600000000000: GWh ギガワット時
 cal 1: cal カロリー
 cal 1000: kcal キロカロリー
 Hz 1: Hz ヘルツ
+Hz 1000: kHz キロヘルツ
+Hz 1000000: MHz メガヘルツ
+Hz 1000000000: GHz ギガヘルツ
 mol 1: mol モル
 """
 # After 割, 分 and 厘 are hundredths and thousandths.

@@ -1,0 +1,257 @@
+"""`harness watch`: judges each new checkpoint of a training run against the last good ones."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli.options import sandbox_option, store_option
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.checkpoint import Checkpoint
+    from harness.engines.select import EngineName
+    from harness.engines.types import Engine
+    from harness.items.schema import Item
+    from harness.protocols.types import Protocol
+
+
+@click.command("watch")
+@click.argument("directory", metavar="RUN_DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--suite", "suites", default="probes,basics", show_default=True, metavar="A,B", help="As eval."
+)
+@click.option("--limit", type=click.IntRange(min=-1), help="Items per suite, as eval.")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "vllm", "transformers"]),
+    default="auto",
+    show_default=True,
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of probes and of samples.")
+@click.option(
+    "--samples",
+    type=click.IntRange(min=1),
+    default=8,
+    show_default=True,
+    help="Fresh answers an item where a genre looks low, and at each anchor.",
+)
+@click.option(
+    "--pooled",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="Last good checkpoints that the baseline is the mean of.",
+)
+@click.option(
+    "--anchors",
+    type=click.IntRange(min=1),
+    default=16,
+    show_default=True,
+    help="Each so many good checkpoints, one gets all samples: 1 for the sharpest baseline.",
+)
+@click.option(
+    "--margin",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.05,
+    show_default=True,
+    help="A drop smaller than this does not matter.",
+)
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0, 0.5, min_open=True, max_open=True),
+    default=0.05,
+    show_default=True,
+    help="Chance of any false alarm over the whole run.",
+)
+@click.option(
+    "--screen",
+    type=click.FloatRange(0, 0.5, min_open=True, max_open=True),
+    default=0.10,
+    show_default=True,
+    help="Level at which one answer an item calls for fresh ones.",
+)
+@click.option(
+    "--planned",
+    type=click.IntRange(min=1),
+    help="Checkpoints the run will have: α is spread evenly over them, and none is left after.",
+)
+@click.option("--once", is_flag=True, help="One pass, then exit: for cron and CI.")
+@click.option(
+    "--every", type=click.FloatRange(min=0.1), default=30.0, show_default=True, help="Seconds."
+)
+@click.option(
+    "--settle",
+    type=click.FloatRange(min=0),
+    default=5.0,
+    show_default=True,
+    help="Seconds for which a checkpoint's files must not have changed.",
+)
+@click.option("--webhook", metavar="URL", help="POST each message there as JSON.")
+@click.option("--command", "program", metavar="CMD", help="Run it with the message on its input.")
+@click.option("--allow-pickle", is_flag=True, help="Load weights from pickle files.")
+@sandbox_option
+@store_option
+def command(
+    directory: Path,
+    suites: str,
+    limit: int | None,
+    engine: EngineName,
+    seed: int,
+    samples: int,
+    pooled: int,
+    anchors: int,
+    margin: float,
+    alpha: float,
+    screen: float,
+    planned: int | None,
+    once: bool,
+    every: float,
+    settle: float,
+    webhook: str | None,
+    program: str | None,
+    allow_pickle: bool,
+    store: str | None,
+) -> int:
+    """Judge each complete checkpoint of RUN_DIR (children named step_N, checkpoint-N, iter_N).
+
+    One answer an item first; fresh answers only where a genre looks low. A regression is kept in
+    the store and told once. Stop and start it at will. With --once the exit status is 1 for an
+    open regression, 2 for doubt about the newest checkpoint, 0 for neither, 3 for an error.
+    """
+    from harness.judging import Watch
+    from harness.protocols.catalogue import open_suite
+    from harness.screening import Policy
+    from harness.store.database import prepare, store_path
+    from harness.store.queries import imported
+    from harness.watch import one_pass
+
+    path = store_path(store)
+    prepare(path)
+    names = [name.strip() for name in suites.split(",") if name.strip()]
+    jaster = imported(path, "jaster")
+    asker = _Asker(engine, path, seed)
+    watch = Watch(
+        directory,
+        tuple(open_suite(name, limit=limit, seed=seed, imported=jaster) for name in names),
+        path,
+        asker.ask,
+        Policy(
+            samples=samples,
+            pooled=pooled,
+            anchors=anchors,
+            screen=screen,
+            alpha=alpha,
+            margin=margin,
+            planned=planned,
+        ),
+        seed,
+        settle,
+        allow_pickle,
+        _notifier(webhook, program),
+        _print_line,
+    )
+    told: dict[Path, str] = {}
+    while True:
+        try:
+            done = one_pass(watch)
+            for waiting, reason in done.waiting.items():
+                if told.get(waiting) != reason:
+                    _print_line(f"{waiting.name}: not complete yet ({reason})")
+            told = dict(done.waiting)
+        except HarnessError as error:
+            # A locked store or a run that has not begun: the next pass may find it well.
+            if once:
+                raise
+            _print_line(str(error))
+        finally:
+            # Other programs may want the accelerator while nothing is asked.
+            asker.close()
+        if once:
+            if done.faults:
+                raise HarnessError("; ".join(done.faults))
+            return done.exit_status
+        time.sleep(every)
+
+
+def _print_line(line: str) -> None:
+    click.echo(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}")
+
+
+def _notifier(
+    webhook: str | None, program: str | None
+) -> Callable[[Mapping[str, Any]], None] | None:
+    if not webhook and not program:
+        return None
+    from harness.notify import post, run_command
+
+    def notify(message: Mapping[str, Any]) -> None:
+        if webhook:
+            post(webhook, message)
+        if program:
+            run_command(program, message)
+
+    return notify
+
+
+class _Asker:
+    """Asks checkpoints through one engine at a time, which is opened only if something is owed and
+    stays open while the same checkpoint is asked."""
+
+    def __init__(self, engine: EngineName, store: Path, seed: int) -> None:
+        self.name = engine
+        self.store = store
+        self.seed = seed
+        self.path: Path | None = None
+        self.engine: Engine | None = None
+
+    def ask(
+        self, checkpoint: Checkpoint, protocol: Protocol, items: Sequence[Item], samples: int
+    ) -> str:
+        from harness.engines.prompt import load_renderer
+        from harness.evaluate import evaluate
+
+        assert checkpoint.path is not None
+        if checkpoint.path != self.path:
+            self.close()
+            self.path = checkpoint.path
+        result = evaluate(
+            checkpoint,
+            protocol,
+            items,
+            store=self.store,
+            render=load_renderer(checkpoint.path),
+            open_engine=self.opened,
+            samples=samples,
+            seed=self.seed,
+        )
+        count = result.progress
+        if count.failed:
+            if not count.done:
+                raise HarnessError(
+                    f"all {count.failed} requests failed; `harness show {result.evaluation[:12]}` "
+                    "says why"
+                )
+            _print_line(
+                f"{checkpoint.name}: {count.failed} of {count.planned} requests failed; their "
+                "items are left out"
+            )
+        return result.evaluation
+
+    def opened(self) -> Engine:
+        from harness.engines.select import open_engine
+
+        if self.engine is None:
+            self.engine = open_engine(self.name, path=self.path, url=None, model=None).engine
+        return self.engine
+
+    def close(self) -> None:
+        if self.engine is not None:
+            self.engine.close()
+        self.engine = None

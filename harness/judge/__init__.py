@@ -1,0 +1,1 @@
+"""Rating open-ended answers by a model: prompts, framing, reading verdicts, calibration."""
