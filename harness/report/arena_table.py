@@ -16,7 +16,7 @@ from harness.arena.ratings import Rating
 from harness.arena.variants import POSITION
 from harness.report.arena import ArenaBoard, Pairing
 
-_BAR = 24
+_BAR = 18
 # Columns that a rating's row takes beside the model's name.
 _FIXED = 60
 
