@@ -27,7 +27,7 @@ def store_path(option: str | None = None) -> Path:
 
 
 def migrations() -> list[tuple[int, str]]:
-    """(version, SQL) of every migration, in order; versions count from 1 without gaps."""
+    """(version, SQL) of every migration, in order of version."""
     folder = files("harness.store").joinpath("migrations")
     scripts = sorted(
         (entry for entry in folder.iterdir() if entry.name.endswith(".sql")),
@@ -123,17 +123,27 @@ def schema_version(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
     return version
 
 
+def _owed(connection: duckdb.DuckDBPyConnection, path: Path) -> list[tuple[int, str]]:
+    """The migrations that a store lacks. Not only those above its version: two lines of
+    development may each have added one, and a store of either gets the other's."""
+    if schema_version(connection, path) == 0:
+        return migrations()
+    applied = {
+        row[0] for row in connection.execute("SELECT version FROM harness_schema").fetchall()
+    }
+    return [(number, script) for number, script in migrations() if number not in applied]
+
+
 def prepare(path: Path, *, wait: float = 30.0) -> None:
     """Creates the store or brings it to this harness's schema version; a store that is already
     there is opened read-only and left alone.
 
     Raises HarnessError as `connect` and `schema_version` do.
     """
-    known = migrations()[-1][0]
     # A process killed while it created the file leaves it empty.
     if path.exists() and path.stat().st_size > 0:
         with connect(path, read_only=True, wait=wait) as connection:
-            if schema_version(connection, path) == known:
+            if not _owed(connection, path):
                 return
     elif not path.parent.is_dir():
         raise HarnessError(
@@ -142,16 +152,15 @@ def prepare(path: Path, *, wait: float = 30.0) -> None:
         )
     with connect(path, wait=wait) as connection:
         # Somebody else may have migrated between the two connections.
-        version = schema_version(connection, path)
+        owed = _owed(connection, path)
         connection.execute("BEGIN")
         connection.execute(
             "CREATE TABLE IF NOT EXISTS harness_schema "
             "(version INTEGER PRIMARY KEY, applied_at TIMESTAMPTZ NOT NULL)"
         )
-        for number, script in migrations():
-            if number > version:
-                connection.execute(script)
-                connection.execute("INSERT INTO harness_schema VALUES (?, now())", [number])
+        for number, script in owed:
+            connection.execute(script)
+            connection.execute("INSERT INTO harness_schema VALUES (?, now())", [number])
         connection.execute("COMMIT")
 
 

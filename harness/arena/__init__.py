@@ -1,0 +1,1 @@
+"""The arena: battles between models, and the ratings that follow from them."""
