@@ -43,7 +43,7 @@ def command(
         path, suites=others or wanted, every_checkpoint=checkpoints, all_item_sets=everything
     )
     judged, judged_left_out = judged_boards(
-        path, suites=wanted, every_checkpoint=checkpoints, all_item_sets=everything
+        path, suites=others or wanted, every_checkpoint=checkpoints, all_item_sets=everything
     )
     if output:
         rows = [one.to_dict() for board in made for one in board.standings]
