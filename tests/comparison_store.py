@@ -130,6 +130,8 @@ def batch(one: MadeScores) -> dict[str, list[dict[str, Any]]]:
                 "tokens_seen": None,
                 "parent": None if one.parent is None else content_hash(one.parent),
                 "mixture": None if one.mixture is None else json.dumps(dict(one.mixture)),
+                "phase": None,
+                "learning_rate": None,
                 "parameters": None,
                 "recorded_at": started,
             }

@@ -16,6 +16,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.store import database, queries, write
+from harness.store.columns import COLUMNS
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -66,7 +67,7 @@ def store(tmp_path: Path) -> Path:
 
 
 def test_columns_equal_the_schema(store: Path) -> None:
-    for table, columns in write.COLUMNS.items():
+    for table, columns in COLUMNS.items():
         names = [row[0] for row in rows(store, f"SELECT column_name FROM (DESCRIBE {table})")]
         assert names == list(columns)
 

@@ -48,8 +48,7 @@ def command(
     if output:
         rows = [one.to_dict() for board in made for one in board.standings]
         rows += [to_dict(board, one) for board in judged for one in board.standings]
-        rows += [row for board in battles for row in board.rows()]
-        print_rows(rows, output)
+        print_rows(rows + [row for board in battles for row in board.rows()], output)
         return
     from rich.console import Console
 

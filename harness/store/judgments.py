@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.store.columns import COLUMNS
 from harness.store.database import connect
-from harness.store.write import COLUMNS
 
 
 @dataclass(frozen=True)

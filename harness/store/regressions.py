@@ -11,9 +11,10 @@ from typing import Any, Literal, get_args
 
 from harness.errors import HarnessError
 from harness.items.schema import content_hash
+from harness.store.columns import COLUMNS
 from harness.store.database import connect
 from harness.store.queries import refresh
-from harness.store.write import COLUMNS, ingest, spool
+from harness.store.write import ingest, spool
 
 Status = Literal["open", "acknowledged", "fixed"]
 

@@ -22,189 +22,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.errors import HarnessError
+from harness.store.columns import COLUMNS
 from harness.store.database import connect
-
-_TIME = pa.timestamp("us", tz="UTC")
-_TEXT, _INT, _REAL, _BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
-
-# Column types by table, in the order of the SQL schema.
-COLUMNS: dict[str, dict[str, pa.DataType]] = {
-    "checkpoints": {
-        "fingerprint": _TEXT,
-        "name": _TEXT,
-        "path": _TEXT,
-        "url": _TEXT,
-        "run": _TEXT,
-        "step": _INT,
-        "tokens_seen": _INT,
-        "parent": _TEXT,
-        "mixture": _TEXT,
-        "parameters": _INT,
-        "recorded_at": _TIME,
-        "phase": _TEXT,
-        "learning_rate": _REAL,
-    },
-    "protocols": {"hash": _TEXT, "id": _TEXT, "suite": _TEXT, "definition": _TEXT},
-    "items": {
-        "hash": _TEXT,
-        "id": _TEXT,
-        "genre": _TEXT,
-        "skill": _TEXT,
-        "level": _INT,
-        "template": _TEXT,
-        "seen": _BOOL,
-        "cluster": _TEXT,
-        "definition": _TEXT,
-        "dataset": _TEXT,
-    },
-    "evaluations": {
-        "id": _TEXT,
-        "fingerprint": _TEXT,
-        "protocol_hash": _TEXT,
-        "items_hash": _TEXT,
-        "suite": _TEXT,
-        "items": _INT,
-        "samples": _INT,
-        "seed": _INT,
-        "engine": _TEXT,
-        "state": _TEXT,
-        "planned": _INT,
-        "done": _INT,
-        "failed": _INT,
-        "failures": _TEXT,
-        "started_at": _TIME,
-        "finished_at": _TIME,
-    },
-    "requests": {
-        "evaluation": _TEXT,
-        "key": _TEXT,
-        "item_hash": _TEXT,
-        "sample": _INT,
-        "turn": _INT,
-        "kind": _TEXT,
-    },
-    "generations": {
-        "key": _TEXT,
-        "fingerprint": _TEXT,
-        "item_hash": _TEXT,
-        "kind": _TEXT,
-        "sample": _INT,
-        "turn": _INT,
-        "prompt": _TEXT,
-        "sampling": _TEXT,
-        "text": _TEXT,
-        "finish_reason": _TEXT,
-        "prompt_tokens": _INT,
-        "completion_tokens": _INT,
-        "cached_tokens": _INT,
-        "latency": _REAL,
-        "likelihoods": _TEXT,
-        "error": _TEXT,
-        "engine": _TEXT,
-        "created_at": _TIME,
-    },
-    "scores": {
-        "key": _TEXT,
-        "protocol_hash": _TEXT,
-        "metric": _TEXT,
-        "value": _REAL,
-        "failure": _TEXT,
-    },
-    "readings": {
-        "key": _TEXT,
-        "protocol_hash": _TEXT,
-        "extracted": _TEXT,
-        "normalised": _TEXT,
-        "lenient": _TEXT,
-    },
-    "battles": {
-        "id": _TEXT,
-        "kind": _TEXT,
-        "model_a": _TEXT,
-        "model_b": _TEXT,
-        "outcome": _TEXT,
-        "prompt": _TEXT,
-        "source": _TEXT,
-        "sequence": _INT,
-        "genre": _TEXT,
-        "item_hash": _TEXT,
-        "match": _TEXT,
-        "first": _TEXT,
-        "session": _TEXT,
-        "latency": _REAL,
-        "time": _TIME,
-        "weight": _REAL,
-        "style_a": pa.list_(_REAL),
-        "style_b": pa.list_(_REAL),
-    },
-    "judgments": {
-        "key": _TEXT,
-        "attempt": _INT,
-        "judge": _TEXT,
-        "prompt": _TEXT,
-        "prompt_hash": _TEXT,
-        "repeat": _INT,
-        "messages": _TEXT,
-        "sampling": _TEXT,
-        "text": _TEXT,
-        "value": _REAL,
-        "failure": _TEXT,
-        "error": _TEXT,
-        "prompt_tokens": _INT,
-        "completion_tokens": _INT,
-        "cost": _REAL,
-        "latency": _REAL,
-        "place": _TEXT,
-        "created_at": _TIME,
-    },
-    "judged": {
-        "evaluation": _TEXT,
-        "answer": _TEXT,
-        "judge": _TEXT,
-        "prompt_set": _TEXT,
-        "repeat": _INT,
-        "key": _TEXT,
-    },
-    "paired": {
-        "evaluation_a": _TEXT,
-        "evaluation_b": _TEXT,
-        "answer_a": _TEXT,
-        "answer_b": _TEXT,
-        "judge": _TEXT,
-        "prompt_set": _TEXT,
-        "swapped": _BOOL,
-        "repeat": _INT,
-        "key": _TEXT,
-    },
-    "regressions": {
-        "id": _TEXT,
-        "baseline": _TEXT,
-        "candidate": _TEXT,
-        "run": _TEXT,
-        "baseline_step": _INT,
-        "step": _INT,
-        "protocol_hash": _TEXT,
-        "suite": _TEXT,
-        "genre": _TEXT,
-        "dataset": _TEXT,
-        "metric": _TEXT,
-        "evidence": _TEXT,
-        "policy": _TEXT,
-        "policy_hash": _TEXT,
-        "cause": _TEXT,
-        "status": _TEXT,
-        "fixed_at_step": _INT,
-        "note": _TEXT,
-        "created_at": _TIME,
-        "updated_at": _TIME,
-    },
-    "imports": {
-        "name": _TEXT,
-        "path": _TEXT,
-        "hash": _TEXT,
-        "imported_at": _TIME,
-    },
-}
 
 # Tables of which a later batch's row replaces an earlier one with the same key.
 _REPLACED = {
@@ -371,21 +190,6 @@ def _ingest_generations(connection: duckdb.DuckDBPyConnection, present: Mapping[
     connection.execute("DROP TABLE fresh")
 
 
-def _ingest_battles(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
-    """The first row of an id stays: a vote is cast once. A verifier's battle follows from scores
-    and is replaced, for they may have been computed again."""
-    connection.execute(
-        "DELETE FROM battles WHERE kind = 'verifier' AND id IN (SELECT id FROM read_parquet(?))",
-        [str(file)],
-    )
-    connection.execute(
-        f"INSERT INTO battles SELECT {_columns('battles')} FROM read_parquet(?) new "
-        "WHERE NOT EXISTS (FROM battles old WHERE old.id = new.id) "
-        "QUALIFY row_number() OVER (PARTITION BY id ORDER BY sequence) = 1 ORDER BY sequence",
-        [str(file)],
-    )
-
-
 def _ingest_judgments(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
     """The first reply to an attempt stays, except that a reply replaces a failed request."""
     connection.execute(
@@ -401,6 +205,21 @@ def _ingest_judgments(connection: duckdb.DuckDBPyConnection, file: Path) -> None
     )
     connection.execute(f"INSERT INTO judgments SELECT {_columns('judgments')} FROM fresh")
     connection.execute("DROP TABLE fresh")
+
+
+def _ingest_battles(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
+    """The first row of an id stays: a vote is cast once. A verifier's battle follows from scores
+    and is replaced, for they may have been computed again."""
+    connection.execute(
+        "DELETE FROM battles WHERE kind = 'verifier' AND id IN (SELECT id FROM read_parquet(?))",
+        [str(file)],
+    )
+    connection.execute(
+        f"INSERT INTO battles SELECT {_columns('battles')} FROM read_parquet(?) new "
+        "WHERE NOT EXISTS (FROM battles old WHERE old.id = new.id) "
+        "QUALIFY row_number() OVER (PARTITION BY id ORDER BY sequence) = 1 ORDER BY sequence",
+        [str(file)],
+    )
 
 
 def _replace_computed(
