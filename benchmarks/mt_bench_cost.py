@@ -112,13 +112,16 @@ def line(name: str, theirs: tuple[int, int], ours: tuple[int, int]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("directory", type=Path)
-    parser.add_argument("--answers", type=Path, required=True)
+    parser.add_argument("directory", type=Path, nargs="?")
+    parser.add_argument("--answers", type=Path)
     parser.add_argument("--references", type=Path)
     parser.add_argument("--judge-prompts", type=Path)
     parser.add_argument("--tokenizer", type=Path)
     parser.add_argument("--evalset", default="mt-bench-ja")
     chosen = parser.parse_args()
+    if chosen.directory is None or chosen.answers is None:
+        print("not run: it needs the user's official questions and answers (see --help)")
+        return
     size, unit = sizer(chosen.tokenizer)
     protocol = MtBench("nejumi-v3")
     prompts = prompts_for(

@@ -63,6 +63,9 @@ def naive(series: list[MetricSeries]) -> int:
 
 
 def main() -> None:
+    if len(sys.argv) < 2:
+        print("not run: it needs the FOLDER of the published tables (see its usage)")
+        return
     folder = Path(sys.argv[1])
     runs = pythia(folder / "pythia-v1-1.4b-and-12b-deduped.csv")
     runs["tr3m-1B3-pile"] = bigscience(folder / "tr3m-1B3-pile-checkpoints_agg.json")
