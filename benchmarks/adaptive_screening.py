@@ -1,7 +1,7 @@
 """Generations that `harness watch` asks to reach its verdicts, against asking all, by simulation.
 
-Both rules judge the same checkpoints with the same functions (`harness.screening`), margin, Holm
-correction and level:
+Both rules judge the same checkpoints with the same functions (`harness.watching.screening`), margin,
+Holm correction and level:
 
   adaptive  one answer an item; two fresh ones in the genres that this flags, K in those still low.
             The baseline is the mean of four good checkpoints with one answer an item each
@@ -25,10 +25,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from harness.screening import Genre, Policy, confirm, screen, still_low
 from harness.statistics.noise import CheckpointNoise
 from harness.statistics.spending import spent_at
 from harness.store.watched import SampleScores
+from harness.watching.screening import Genre, Policy, confirm, screen, still_low
 
 Floats = np.ndarray
 PLANNED = 50

@@ -17,9 +17,9 @@ from typing import Any
 
 from harness.checkpoint import Checkpoint
 from harness.errors import HarnessError
-from harness.judging import Watch, judge, standing_regressions
-from harness.settled import complete_checkpoints
 from harness.store.watched import Watched, mark_told, watched
+from harness.watching.judging import Watch, judge, standing_regressions
+from harness.watching.settled import complete_checkpoints
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.screening import (
+from harness.statistics.noise import CheckpointNoise
+from harness.store.watched import SampleScores
+from harness.watching.screening import (
     Genre,
     Items,
     Policy,
@@ -20,8 +22,6 @@ from harness.screening import (
     screen,
     still_low,
 )
-from harness.statistics.noise import CheckpointNoise
-from harness.store.watched import SampleScores
 
 MATH: Genre = ("t", "math")
 CODE: Genre = ("t", "code")

@@ -23,17 +23,17 @@ from harness.errors import HarnessError
 from harness.evaluate import evaluate
 from harness.items import FormatRule, Item
 from harness.items.schema import content_hash
-from harness.judging import Watch
-from harness.notify import post, run_command
 from harness.protocols.catalogue import Suite
 from harness.protocols.short_answer import ShortAnswer
 from harness.protocols.types import Protocol
-from harness.screening import Policy
-from harness.settled import complete_checkpoints
 from harness.store.database import prepare
 from harness.store.regressions import regressions, set_status
 from harness.store.watched import watched
 from harness.watch import one_pass
+from harness.watching.judging import Watch
+from harness.watching.notify import post, run_command
+from harness.watching.screening import Policy
+from harness.watching.settled import complete_checkpoints
 from tests.test_evaluate import render
 
 GENRES = ("reasoning", "math")

@@ -125,12 +125,12 @@ def command(
     the store and told once. Stop and start it at will. With --once the exit status is 1 for an
     open regression, 2 for doubt about the newest checkpoint, 0 for neither, 3 for an error.
     """
-    from harness.judging import Watch
     from harness.protocols.catalogue import open_suite
-    from harness.screening import Policy
     from harness.store.database import prepare, store_path
     from harness.store.queries import imported
     from harness.watch import one_pass
+    from harness.watching.judging import Watch
+    from harness.watching.screening import Policy
 
     path = store_path(store)
     prepare(path)
@@ -189,7 +189,7 @@ def _notifier(
 ) -> Callable[[Mapping[str, Any]], None] | None:
     if not webhook and not program:
         return None
-    from harness.notify import post, run_command
+    from harness.watching.notify import post, run_command
 
     def notify(message: Mapping[str, Any]) -> None:
         if webhook:

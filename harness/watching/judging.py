@@ -18,18 +18,6 @@ from harness.protocols.catalogue import Suite
 from harness.protocols.partial import Partial
 from harness.protocols.types import Protocol
 from harness.runs import lineage_of
-from harness.screening import (
-    Genre,
-    GenreVerdict,
-    Items,
-    Policy,
-    Table,
-    checkpoint_noise,
-    confirm,
-    screen,
-    still_low,
-)
-from harness.settled import Signature, signature
 from harness.statistics import Decision, PairedDifference
 from harness.statistics.noise import CheckpointNoise
 from harness.statistics.spending import Schedule, spent_at
@@ -42,6 +30,18 @@ from harness.store.watched import (
     mark_anchor,
     sample_scores,
 )
+from harness.watching.screening import (
+    Genre,
+    GenreVerdict,
+    Items,
+    Policy,
+    Table,
+    checkpoint_noise,
+    confirm,
+    screen,
+    still_low,
+)
+from harness.watching.settled import Signature, signature
 
 RULE = "watch"
 METRIC = "strict"

@@ -1,0 +1,1 @@
+"""What `harness watch` does with one checkpoint: waits, screens, decides, tells."""
