@@ -1,7 +1,7 @@
 """Generations that `harness watch` asks to reach its verdicts, against asking all, by simulation.
 
-Both rules judge the same checkpoints with the same functions (`harness.watching.screening`), margin,
-Holm correction and level:
+Both rules judge the same checkpoints with the same functions (`harness.watching.screening`),
+margin, Holm correction and level:
 
   adaptive  one answer an item; two fresh ones in the genres that this flags, K in those still low.
             The baseline is the mean of four good checkpoints with one answer an item each
