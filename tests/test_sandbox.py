@@ -99,6 +99,9 @@ def test_javascript_functions_are_called_and_tested(pool: Pool) -> None:
     found = pool.run(Program(source, "javascript", steps, "pair"))
     assert found[0].value == '[1,{"sum":"1二"}]'
     assert [one.ending for one in found] == ["normal", "normal", "error", "error"]
+    for odd in ("undefined", "NaN", "new Map([[1, 2]])", "[() => 1]"):
+        (one,) = pool.run(Program(f"f = () => {odd}", "javascript", (Step(args=()),), "f"))
+        assert (odd, one.ending, one.value) == (odd, "error", None)
 
 
 def test_what_a_language_has_not_is_said(pool: Pool) -> None:
@@ -130,6 +133,11 @@ def test_ends_of_python_programs(pool: Pool) -> None:
         "raise ValueError('だめ')": ("error", "ValueError: だめ"),
         "x = (": ("error", "SyntaxError: '(' was never closed (solution.py, line 1)"),
         "print(__name__, '終')": ("normal", "__main__ 終\n"),
+        "import io, sys\nsys.stdout = io.StringIO()\nprint('a')\n"
+        "sys.stdout = sys.__stdout__\nprint('b')": ("normal", "b\n"),
+        "import sys\nout = sys.stdout\nclass W:\n  write = out.write\n  flush = out.flush\n"
+        "sys.stdout = W()\nprint('w')": ("normal", "w\n"),
+        "raise ValueError('\\ud800')": ("error", "ValueError: ?"),
         "import sys\nsys.stdout.buffer.write(b'\\xff')": ("normal", "\ufffd"),
         "class A:\n  def __str__(self): raise SystemExit\nraise Exception(A())": (
             "error",
@@ -164,6 +172,47 @@ def test_several_tests_of_one_program_run_side_by_side_and_in_order(pool: Pool) 
     (outcome,) = sandbox_runner(pool)([CodeRun("def f(n): return n", "calls", tests, "f")])
     assert (outcome.verdict, outcome.passed, outcome.failed_test) == ("failed", 8, 5)
     assert outcome.detail == "returned 5"
+
+
+def test_a_directory_that_cannot_be_emptied_costs_no_test(pool: Pool) -> None:
+    source = "def f(n):\n    for i in range(2500): open(f'{i}', 'w').close()\n    return n"
+    tests = tuple(CodeTest(args=(n,), expected=n) for n in range(3))
+    (outcome,) = sandbox_runner(pool)([CodeRun(source, "calls", tests, "f")])
+    assert (outcome.verdict, outcome.passed) == ("passed", 3)
+
+
+def test_a_value_that_no_float_holds_is_wrong(pool: Pool) -> None:
+    tests = (CodeTest(args=(), expected=1.5),)
+    run = CodeRun("def f(): return 10 ** 400", "calls", tests, "f", tolerance=1e-6)
+    assert sandbox_runner(pool)([run])[0].verdict == "failed"
+
+
+def test_the_sandbox_has_this_python(pool: Pool) -> None:
+    source = "import sys, multiprocessing.shared_memory as m\nprint(sys.version)\n"
+    source += "one = m.SharedMemory(create=True, size=1)\none.close(); one.unlink()"
+    assert only(pool, Program(source)) == ("normal", f"{sys.version}\n")
+
+
+def test_a_fresh_sandbox_for_each_program() -> None:
+    with Pool("strict", workers=1, programs=1) as pool:
+        seen = set()
+        for _ in range(3):
+            only(pool, Program("print(1)"))
+            seen |= {*pool.pids()}
+        assert seen == set()  # Each is gone as soon as its program has ended.
+
+
+def test_closing_waits_for_the_program_that_runs() -> None:
+    pool = Pool("strict", workers=1)
+    found: list[tuple[str, str]] = []
+    thread = threading.Thread(
+        target=lambda: found.append(only(pool, Program("import time\ntime.sleep(1)\nprint(1)")))
+    )
+    thread.start()
+    time.sleep(0.5)
+    pool.close()
+    thread.join()
+    assert found == [("normal", "1\n")]
 
 
 # --- levels ---------------------------------------------------------------------------------------

@@ -103,9 +103,12 @@ def test_attack(host: Host, attack: Attack) -> None:
 
 # Whoever comes after an attack finds the sandbox as it was.
 _UNTOUCHED = CodeRun(
-    "import os\ndef f(): return [os.listdir('.'), os.listdir('/dev/shm'), os.getcwd()]",
+    "import os\ndef f():\n    there = [os.listdir('.'), os.listdir('/dev/shm'), os.getcwd()]\n"
+    "    for place in ('.', '/dev/shm'):\n        open(f'{place}/x', 'w').close()\n"
+    "        there.append(os.listxattr(place))\n"
+    "    return [*there, os.getpriority(os.PRIO_PROCESS, 0)]",
     "calls",
-    (CodeTest(args=(), expected=[[], [], "/tmp"]),),
+    (CodeTest(args=(), expected=[[], [], "/tmp", [], [], 0]),),
     entry_point="f",
 )
 

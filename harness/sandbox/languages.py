@@ -24,10 +24,16 @@ _COMPILE_LIMITS = Limits(
     cpu=30.0, wall=90.0, memory=2 * 1024**3, output=4 * 1024**2, file=64 * 1024**2
 )
 
-# Appended to a JavaScript program; the zygote puts a word for `@DONE@` that no program knows.
+# Appended to a JavaScript program; the zygote puts a word for `@DONE@`. What JSON has no form for
+# is an error, since JSON.stringify would make it null, {} or nothing.
 _JS_CALL = """
 ;require("fs").writeSync(3, JSON.stringify({value: JSON.stringify(
-  %s(...JSON.parse(%s))) ?? "null"}) + "\\n");
+  %s(...JSON.parse(%s)), (_, x) => {
+    const odd = ["undefined", "function", "symbol"].includes(typeof x)
+      || (typeof x === "number" && !Number.isFinite(x)) || x instanceof Map || x instanceof Set;
+    if (odd) throw new TypeError("the value is no JSON value");
+    return x;
+  })}) + "\\n");
 """
 _JS_DONE = """
 ;require("fs").writeSync(3, JSON.stringify({done: "@DONE@"}) + "\\n");

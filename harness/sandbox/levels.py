@@ -93,11 +93,15 @@ def _strict(lent: Path) -> tuple[str, ...]:
     """Bubblewrap: a root of its own with nothing in it but /usr and Python, read-only."""
     bwrap = _need("bwrap", "apt-get install bubblewrap")
     root = os.getuid() == 0
-    _, binary, binds = _python_view()
+    prefix, binary, binds = _python_view()
+    # A Python that is shown elsewhere would find the system's library in place of its own.
+    settings = _SETTINGS | (
+        {} if prefix.startswith("/usr") else {"LD_LIBRARY_PATH": f"{prefix}/lib"}
+    )
     inner = [
         *(bwrap, "--unshare-all", "--unshare-user", "--disable-userns"),
         *("--new-session", "--as-pid-1", "--cap-drop", "ALL", "--hostname", "sandbox"),
-        *("--clearenv", *_flatten("--setenv", _SETTINGS)),
+        *("--clearenv", *_flatten("--setenv", settings)),
         *_view(binds if not root else [(target, target) for _, target in binds]),
         *("--proc", "/proc", "--dev", "/dev"),
         *("--size", str(_SHM_BYTES), "--tmpfs", "/dev/shm"),

@@ -9,9 +9,6 @@ from typing import Any
 
 from harness.sandbox.types import Ending, Execution, Program, Step
 
-# The zygote names what it kills for: this came from the program itself, or from outside.
-KILLED = "killed by SIGKILL"
-
 _REFUSED = {errno.EPERM, errno.EACCES, errno.EROFS}
 _FULL = {errno.EFBIG, errno.ENOSPC, errno.EDQUOT}
 _OUT_OF_MEMORY = ("bad_alloc", "heap out of memory", "Cannot allocate memory")
@@ -21,7 +18,7 @@ def execution(row: dict[str, Any], program: Program, step: Step) -> Execution:
     """The execution that a report describes. The report's facts are the zygote's own but for
     `said`, which comes from the program's process: it can at most be wrong about the program's
     own value or exception, and what is right is decided where neither is known to it."""
-    said = row["said"] if isinstance(row["said"], dict) else {}
+    said, status = row["said"], int(row["status"])
     ending, detail = _ending(row, said, program)
     value = said.get("value")
     if ending == "normal" and step.args is not None and not isinstance(value, str):
@@ -39,6 +36,8 @@ def execution(row: dict[str, Any], program: Program, step: Step) -> Execution:
         value if isinstance(value, str) else None,
         row["seconds"],
         row["cpu"],
+        # The zygote names what it kills for.
+        not row["stopped"] and os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL,
     )
 
 
@@ -106,5 +105,6 @@ def _raised(said: dict[str, Any], processes: int) -> tuple[Ending, str]:
 
 
 def _text(value: Any) -> str:
-    """One line of what the program's process said, whatever it said."""
-    return " ".join(str(value).split())[:300]
+    """One line of what the program's process said, whatever it said; lone surrogates go."""
+    line = " ".join(str(value).split())[:300]
+    return line.encode("utf-8", "replace").decode()

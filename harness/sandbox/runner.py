@@ -105,5 +105,5 @@ def _returned(run: CodeRun, test: CodeTest, found: Execution) -> tuple[bool, str
     try:
         value = json.loads(found.value)
         return same_value(test.expected, value, run.tolerance), f"returned {found.value}"
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, OverflowError):
         return False, "returned a value too large or too deep to be compared"

@@ -22,7 +22,23 @@ _KILLED = (
 
 # These are refused with an error, since a program may well go on without them. System V and POSIX
 # queues would outlive a program; a library may ask for a network address and do without.
-_REFUSED = ("shmget", "semget", "msgget", "mq_open", "name_to_handle_at", "vhangup", "syslog")
+# Memory files are memory that no limit counts, locks reach beyond the sandbox, and scheduling is
+# the parent's too.
+_REFUSED = (
+    *("shmget", "semget", "msgget", "mq_open", "name_to_handle_at", "vhangup", "syslog"),
+    *("memfd_create", "memfd_secret", "flock", "ioprio_set", "move_pages", "migrate_pages"),
+    *("process_madvise", "process_mrelease", "pidfd_getfd"),
+)
+
+# Allowed upon the caller itself, whom 0 names: argument positions that must be 0.
+_SELF_ONLY = {
+    "setpriority": (0, 1),
+    "sched_setaffinity": (0,),
+    "sched_setscheduler": (0,),
+    "sched_setparam": (0,),
+    "sched_setattr": (0,),
+    "prlimit64": (0,),
+}
 
 # Seen as missing, so that the C library and libuv take the older way, which the filter can judge.
 _MISSING = ("clone3", "io_uring_setup", "io_uring_enter", "io_uring_register")
@@ -60,6 +76,9 @@ def bpf_filter() -> bytes:
     ):
         for name in names:
             made.add_rule(action, name)
+    for name, positions in _SELF_ONLY.items():
+        for position in positions:
+            made.add_rule(refuse, name, pyseccomp.Arg(position, pyseccomp.NE, 0))
     # Socket pairs and local sockets are how event loops wake themselves; all else is network.
     made.add_rule(refuse, "socket", pyseccomp.Arg(0, pyseccomp.NE, socket.AF_UNIX))
     for flag in _CLONE_FLAGS:

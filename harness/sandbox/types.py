@@ -81,6 +81,7 @@ class Execution:
                  where it returned no JSON value (`detail` then names its type)
     seconds      real time
     cpu_seconds  processor time of the program and of its children that it waited for
+    killed       whether a SIGKILL ended it that the sandbox did not send: its own, or the machine's
     """
 
     ending: Ending
@@ -90,3 +91,4 @@ class Execution:
     value: str | None = None
     seconds: float = 0.0
     cpu_seconds: float = 0.0
+    killed: bool = False

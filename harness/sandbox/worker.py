@@ -39,19 +39,24 @@ class Worker:
 
     def __init__(self, level: Level) -> None:
         self._lent = None if level in HAS_ROOT else _lend()
+        # A file and no pipe: nobody need read it for the sandbox to go on.
+        self._words = tempfile.TemporaryFile()  # noqa: SIM115
         try:
             self._process = subprocess.Popen(
                 launch(level, self._lent or Path("/")),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stderr=self._words,
                 cwd=self._lent / "work" if self._lent else "/",
                 env={"PATH": os.environ.get("PATH", os.defpath), "PYTHONHASHSEED": "0"},
                 start_new_session=True,
             )
-        except (HarnessError, OSError):
+        except HarnessError:
             self._take_back()
             raise
+        except OSError as error:
+            self._take_back()
+            raise HarnessError(f"level {level} cannot be started here ({error})") from error
         self.pid = self._process.pid
         self._pending = bytearray()
         self._others = _own_processes() if level == "limited" else 0
@@ -64,12 +69,14 @@ class Worker:
             said = self._last_words()
             self.close()
             raise HarnessError(f"level {level} does not start here ({said or error})") from error
-        except HarnessError:
+        except BaseException:
             self.close()
             raise
 
-    def execute(self, program: Program) -> tuple[tuple[Execution, ...], bool]:
-        """One execution for each step, and whether the sandbox is fit for another program.
+    def execute(self, program: Program) -> tuple[list[Execution], bool]:
+        """Executions of the program's first steps, all of them as a rule, and whether the sandbox
+        is fit for another program. It stops early, and is not fit, where a step left its directory
+        in a state that cannot be mended: the other steps want another sandbox.
 
         Raises LostError when it ends or falls silent in between; the program may be tried again
         in another sandbox.
@@ -78,17 +85,17 @@ class Worker:
         self._send(task)
         patience = program.limits.wall + _GRACE_SECONDS
         compiling = task.get("compile_limits", {}).get("wall", 0.0)
-        found = []
+        found: list[Execution] = []
         for step in program.steps:
             row = self._receive(patience + compiling)
             if row.get("worn"):
-                raise LostError("its directory could not be emptied between two steps")
+                return found, False
             found.append(execution(row, program, step))
-        return tuple(found), bool(self._receive(_GRACE_SECONDS).get("clean"))
+        return found, bool(self._receive(_GRACE_SECONDS).get("clean"))
 
     def close(self) -> None:
         """Ends the sandbox and everything in it; may be called again."""
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+        for pipe in (self._process.stdin, self._process.stdout):
             if pipe:
                 with contextlib.suppress(OSError):
                     pipe.close()
@@ -96,9 +103,11 @@ class Worker:
             # The inner side ends, and all that runs there with it, when nobody talks to it.
             self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            for pid in _family(self._process.pid):
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
             self._process.wait()
+        self._words.close()
         self._take_back()
 
     def _take_back(self) -> None:
@@ -117,12 +126,14 @@ class Worker:
         """The next line from the zygote."""
         assert self._process.stdout
         fd = self._process.stdout.fileno()
+        watched = select.poll()
+        watched.register(fd, select.POLLIN)
         deadline = time.monotonic() + seconds
         while (end := self._pending.find(b"\n")) < 0:
             left = deadline - time.monotonic()
             if left <= 0 or len(self._pending) > _MAX_LINE:
                 raise LostError(f"it did not answer within {seconds:.0f} s")
-            if not select.select([fd], [], [], left)[0]:
+            if not watched.poll(left * 1000):
                 continue
             piece = os.read(fd, 1 << 16)
             if not piece:
@@ -130,16 +141,33 @@ class Worker:
             self._pending += piece
         line = bytes(self._pending[:end])
         del self._pending[: end + 1]
-        row = json.loads(line)
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise LostError(f"it said something that is no report ({error})") from error
         if not isinstance(row, dict):
             raise LostError("it said something that is no report")
         return row
 
     def _last_words(self) -> str:
-        assert self._process.stderr
-        self._process.kill()
-        lines = self._process.stderr.read(4096).decode("utf-8", "replace").strip().splitlines()
+        """The last line of what it wrote to its standard error."""
+        self._words.seek(0)
+        lines = self._words.read(4096).decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else ""
+
+
+def _family(pid: int) -> list[int]:
+    """A process and all that came of it."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            stat = (entry / "stat").read_bytes()
+            parents[int(entry.name)] = int(stat.rpartition(b")")[2].split()[1])
+    found, more = {pid}, {pid}
+    while more:
+        more = {one for one, parent in parents.items() if parent in found} - found
+        found |= more
+    return sorted(found)
 
 
 def _lend() -> Path:

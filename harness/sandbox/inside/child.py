@@ -32,6 +32,8 @@ _encode = json.JSONEncoder().encode
 _prctl = ctypes.CDLL(None).prctl
 _PR_SET_DUMPABLE = 4
 _RESULT = 3
+# Where Python's own library lies, in a sandbox that shows it elsewhere than it was built for.
+_LIBRARIES = {key: text for key, text in os.environ.items() if key == "LD_LIBRARY_PATH"}
 
 
 def preload() -> None:
@@ -59,6 +61,7 @@ def become_program(
             HOME=scratch.HERE,
             TMPDIR=scratch.HERE,
             LANG="C.UTF-8",
+            **_LIBRARIES,
         )
         signal.signal(signal.SIGINT, signal.default_int_handler)
         # A program may look at itself: /dev/stdin is a link into its own entry in /proc.
@@ -94,6 +97,9 @@ def _run_python(job: dict[str, Any], step: dict[str, Any], token: str) -> NoRetu
     sys.stdin = open(0, encoding="utf-8", errors="replace")  # noqa: SIM115
     sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
+    # A program that puts others in their place may want these back.
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+    streams = (sys.stdout, sys.stderr)
     sys.argv = ["solution.py"]
     random.seed(0)  # So that a program gets the same verdict each time.
     sys.path.insert(0, scratch.HERE)
@@ -120,9 +126,9 @@ def _run_python(job: dict[str, Any], step: dict[str, Any], token: str) -> NoRetu
         status, said = 1, _describe(error)
         with contextlib.suppress(BaseException):
             traceback.print_exception(error)
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdout, sys.stderr, *streams):
         try:
-            if not stream.closed:
+            if not getattr(stream, "closed", False):
                 stream.flush()
         except BaseException as error:
             status, said = status or 1, said if status else _describe(error)

@@ -10,13 +10,14 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from . import scratch
 from .child import become_program
 
 Report = dict[str, Any]
 
 _WATCH_SECONDS = 0.05
 _STDERR_KEPT = 8192
-_MFD_CLOEXEC = 1
+_SAID = ("value", "type", "error", "text", "done")
 
 
 def is_init() -> bool:
@@ -36,9 +37,7 @@ def run_step(job: dict[str, Any], step: dict[str, Any], token: str, host: int) -
     host  the descriptor that jobs come by. The host is silent during a step: when there is
           something to read, it is the end
     """
-    stdin = os.memfd_create("stdin", _MFD_CLOEXEC)
-    os.write(stdin, (step["stdin"] or "").encode("utf-8", "surrogatepass"))
-    os.lseek(stdin, 0, os.SEEK_SET)
+    stdin = scratch.unnamed((step["stdin"] or "").encode("utf-8", "surrogatepass"))
     pipes = [os.pipe() for _ in range(3)]
     started = time.monotonic()
     pid = os.fork()
@@ -46,8 +45,8 @@ def run_step(job: dict[str, Any], step: dict[str, Any], token: str, host: int) -
         become_program(job, step, [stdin, *(write for _, write in pipes)], token)
     for fd in (stdin, *(write for _, write in pipes)):
         os.close(fd)
-    readers = out, err, result = [_Reader(read) for read, _ in pipes]
     limits = job["limits"]
+    readers = out, err, result = [_Reader(read, limits["output"]) for read, _ in pipes]
     try:
         stopped = _watch(pid, readers, limits, started, host)
         status, cpu = _kill_all(pid)
@@ -72,28 +71,28 @@ def run_step(job: dict[str, Any], step: dict[str, Any], token: str, host: int) -
 
 
 class _Reader:
-    """One pipe from the child; keeps at most `KEPT` bytes and counts all."""
+    """One pipe from the child; keeps a little more than `most` bytes and counts all."""
 
-    KEPT = 8 * 1024 * 1024
-
-    def __init__(self, fd: int) -> None:
-        self.fd, self.data, self.seen, self.open = fd, bytearray(), 0, True
+    def __init__(self, fd: int, most: int) -> None:
+        self.fd, self.most, self.data, self.seen, self.open = fd, most, bytearray(), 0, True
         os.set_blocking(fd, False)
 
     def read(self) -> bool:
-        """Takes what is there; false at the end of the pipe."""
+        """Takes what is there; false where nothing is, for now or for ever."""
         try:
             piece = os.read(self.fd, 65536)
         except BlockingIOError:
-            return True
+            return False
         self.seen += len(piece)
-        self.data += piece[: max(0, self.KEPT - len(self.data))]
+        if len(self.data) <= self.most:
+            self.data += piece
         self.open = bool(piece)
         return self.open
 
     def drain(self) -> None:
-        """Whoever could write is dead, so that the end comes at once."""
-        while self.open and self.seen < 2 * self.KEPT and self.read():
+        """Takes what the dead have left. The end of the pipe need not come: a descriptor may still
+        be on its way in a message that nobody can receive any more."""
+        while self.open and self.seen <= self.most + (1 << 20) and self.read():
             pass
 
 
@@ -117,7 +116,7 @@ def _watch(
                         raise HostGoneError
                     if key.fd == ended:
                         return None
-                    if not key.data.read():
+                    if not key.data.read() and not key.data.open:
                         selector.unregister(key.fd)
                 if sum(reader.seen for reader in readers) > limits["output"]:
                     return "output limit"
@@ -150,7 +149,7 @@ def _look(limits: dict[str, Any]) -> str | None:
 def _stat(pid: int) -> list[str]:
     """Fields of /proc/PID/stat from the third, the state, on (proc(5)); none when it is gone."""
     try:
-        with open(f"/proc/{pid}/stat") as file:
+        with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
             return file.read().rpartition(")")[2].split()
     except OSError:
         return []
@@ -160,7 +159,10 @@ def _shares() -> int:
     """Bytes of memory of all that came of the child, shared pages counted once."""
     total = 0
     for pid in _descendants():
-        with contextlib.suppress(OSError), open(f"/proc/{pid}/smaps_rollup") as file:
+        with (
+            contextlib.suppress(OSError),
+            open(f"/proc/{pid}/smaps_rollup", encoding="latin-1") as file,
+        ):
             total += sum(int(line.split()[1]) for line in file if line.startswith("Pss:"))
     return total * 1024
 
@@ -205,4 +207,9 @@ def _parse(result: bytes) -> dict[str, Any]:
         said = json.loads(result.split(b"\n", 1)[0] or b"{}")
     except (ValueError, RecursionError):
         return {}
-    return said if isinstance(said, dict) else {}
+    if not isinstance(said, dict):
+        return {}
+    # Flat and of the types that are expected, whatever the program's process wrote.
+    found = {key: said[key] for key in _SAID if isinstance(said.get(key), str)}
+    number = said.get("errno")
+    return found | ({"errno": number} if type(number) is int else {})
