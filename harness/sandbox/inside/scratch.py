@@ -18,8 +18,8 @@ def clean() -> bool:
     worn."""
     for place in (HERE, "/dev/shm") if private else (HERE,):
         try:
-            if private:
-                _restore(place)
+            if private and os.stat(place).st_uid == os.getuid():
+                _restore(place)  # Of a directory that is not its own a program can change nothing.
             names = os.listdir(place)
             space = os.statvfs(place)
             if private and names and space.f_files - space.f_ffree > _WORN_FILES:
