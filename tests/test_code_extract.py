@@ -211,7 +211,7 @@ def test_never_raises_and_invents_nothing(parts: list[str], task: CodeTask, glue
 
 
 KANA = st.sampled_from("あんアヺー々漢鿿")
-ASIDE = st.sampled_from(["\n", " ", "`n`", "## ", "- ", "。", "、", "ABC", "12", "``", "１"])
+ASIDE = st.sampled_from(["\n", " ", "`n`", "## ", "- ", "。", "、", "ABC", "12", "``n", "１"])
 
 
 @settings(max_examples=300, deadline=None)
