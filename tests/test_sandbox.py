@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -239,7 +240,7 @@ def test_a_weaker_level_still_has_limits_and_no_network(level: Level, tmp_path: 
             assert busy == []
         # What it does not protect against, as docs/sandbox.md says.
         assert only(pool, Program("print(open('/etc/hostname').read() != '')"))[1] == "True\n"
-    assert not list(Path("/tmp").glob("harness-sandbox-*/work/*"))
+    assert not list(Path(tempfile.gettempdir()).glob("harness-sandbox-*/work/*"))
 
 
 def _runs(process: psutil.Process) -> bool:
@@ -352,7 +353,7 @@ def _under_fire(programs: int, every: float) -> None:
 def _held() -> tuple[int, int, int]:
     """Processes, descriptors and lent directories that this process holds."""
     children = psutil.Process().children(recursive=True)
-    lent = len(list(Path("/tmp").glob("harness-sandbox-*")))
+    lent = len(list(Path(tempfile.gettempdir()).glob("harness-sandbox-*")))
     return len(children), len(os.listdir("/proc/self/fd")), lent  # noqa: PTH208
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import queue
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
@@ -63,11 +61,6 @@ class Pool:
             return slot.run(program)
         finally:
             self._slots.put(slot)
-
-    def run_many(self, programs: Sequence[Program]) -> list[tuple[Execution, ...]]:
-        """As `run` for each program, as many at once as there are workers; in the same order."""
-        with ThreadPoolExecutor(self.workers, thread_name_prefix="sandbox") as threads:
-            return list(threads.map(self.run, programs))
 
     def pids(self) -> list[int]:
         """The process ids of the sandboxes that are running now."""

@@ -123,7 +123,26 @@ def paired_difference(data: PairedData, level: float = 0.95) -> PairedDifference
         raise ValueError("one cluster says nothing about the spread between clusters")
     change = float(difference.mean())
     variance = float(change_variances(difference[:, None], data.cluster, data.scale)[0])
-    se, df = math.sqrt(variance), satterthwaite_df(sizes)
+    discordant = float((difference != 0).mean()) if data.is_binary else None
+    df = satterthwaite_df(sizes)
+    return by_student(change, variance, df, level, n=n, clusters=sizes.size, discordant=discordant)
+
+
+def by_student(
+    change: float,
+    variance: float,
+    df: float,
+    level: float,
+    *,
+    n: int,
+    clusters: int,
+    discordant: float | None = None,
+) -> PairedDifference:
+    """A change with its interval and p-values by Student's t.
+
+    variance  of the change, not of an item's
+    """
+    se = math.sqrt(variance)
     t = change / se
     reach = float(special.stdtrit(df, 0.5 + level / 2)) * se
     return PairedDifference(
@@ -137,9 +156,9 @@ def paired_difference(data: PairedData, level: float = 0.95) -> PairedDifference
         p_drop=float(special.stdtr(df, t)),
         p_rise=float(special.stdtr(df, -t)),
         n=n,
-        clusters=sizes.size,
+        clusters=clusters,
         variance=n * variance,
-        discordant=float((difference != 0).mean()) if data.is_binary else None,
+        discordant=discordant,
     )
 
 

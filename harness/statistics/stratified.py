@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-from scipy import special
 
 from harness.statistics.clusters import Floats, Labels, satterthwaite_df
-from harness.statistics.paired import PairedData, PairedDifference, paired_difference
+from harness.statistics.paired import PairedData, PairedDifference, by_student, paired_difference
 
 
 def stratified_difference(
@@ -68,23 +65,7 @@ def stratified_difference(
         ]
     )
     variance = _at_least(spread, sums / sizes, n, sizes.size, data.scale) / n**2
-    se, freedom = math.sqrt(variance), _freedom(spread, df)
-    t = change / se
-    reach = float(special.stdtrit(freedom, 0.5 + level / 2)) * se
-    return PairedDifference(
-        change=change,
-        se=se,
-        df=freedom,
-        low=change - reach,
-        high=change + reach,
-        level=level,
-        p_two_sided=2 * float(special.stdtr(freedom, -abs(t))),
-        p_drop=float(special.stdtr(freedom, t)),
-        p_rise=float(special.stdtr(freedom, -t)),
-        n=n,
-        clusters=int(sizes.size),
-        variance=n * variance,
-    )
+    return by_student(change, variance, _freedom(spread, df), level, n=n, clusters=int(sizes.size))
 
 
 def _at_least(spread: Floats, means: Floats, n: int, clusters: int, scale: float) -> float:
