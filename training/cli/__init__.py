@@ -1,0 +1,1 @@
+"""The commands that train and synthesize, called by name from `harness`."""

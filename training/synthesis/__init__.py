@@ -1,0 +1,1 @@
+"""From demand to shards: verified, filtered, de-duplicated and decontaminated samples."""
