@@ -219,7 +219,16 @@ def _item(item: MadeItem) -> dict[str, Any]:
         "template": None,
         "seen": None,
         "cluster": item.cluster,
-        "definition": json.dumps({"turns": [f"{item.id}は?"], "answer": "答え"}),
+        "definition": json.dumps(
+            {
+                "id": item.id,
+                "genre": item.genre,
+                "turns": [f"{item.id}は?"],
+                "answer": "答え",
+                "format": {"kind": "span"},
+                "metric": "exact",
+            }
+        ),
         "dataset": item.dataset or None,
     }
 

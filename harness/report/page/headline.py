@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from harness.report.page.curves import Panel, Subject
+from harness.report.page.curves import TOTAL, Panel, Subject
 from harness.report.page.figures import Span
 
 if TYPE_CHECKING:
@@ -113,15 +113,16 @@ def spans(subject: Subject, analysis: Analysis | None, panel: Panel, genre: str)
     found = _phases(subject, panel)
     if analysis is None:
         return found
+    here = {
+        name
+        for name, place in analysis.run.places.items()
+        if name == genre or (place.suite, place.genre) == (panel.suite, genre)
+    }
     for account in analysis.accounts:
-        for finding in account.incident.findings:
-            place = analysis.run.places.get(finding.metric)
-            everywhere = place is None
-            here = place is not None and (
-                (place.suite == panel.suite and place.genre == genre) or finding.metric == genre
-            )
-            if not here and not (everywhere and genre == "total"):
-                continue
+        findings = account.incident.findings
+        # The total shows where each incident broke; a genre its own findings.
+        mine = findings[:1] if genre == TOTAL else [one for one in findings if one.metric in here]
+        for finding in mine:
             found.append(Span(finding.before, finding.after, "broke", "broke"))
             if finding.recovered is not None:
                 at = float(finding.recovered)

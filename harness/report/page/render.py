@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import re
 from importlib.resources import files
@@ -44,7 +45,8 @@ def write(page: Page, output: Path) -> None:
         partial.write_text(to_html(page), encoding="utf-8", errors="replace")
         partial.replace(output)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
         raise HarnessError(
             f"{output}: cannot write the report ({error.strerror}); name another file with --output"
         ) from None
