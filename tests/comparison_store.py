@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ class MadeItem:
     cluster: str | None = None
     content: str = ""
 
-    @property
+    @cached_property
     def hash(self) -> str:
         return content_hash([self.id, self.content])
 
@@ -65,15 +66,15 @@ class MadeScores:
     seed: int = 0
     engine: str = "made up"
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         return content_hash(self.name)
 
-    @property
+    @cached_property
     def protocol_hash(self) -> str:
         return content_hash(dict(self.protocol))
 
-    @property
+    @cached_property
     def id(self) -> str:
         items = sorted({item.hash for scores in self.scores.values() for item in scores})
         return content_hash([self.name, self.protocol_hash, items, self.samples, self.seed])

@@ -35,7 +35,7 @@ HOSTILE = {
 }
 
 
-def made_run(store: Path, *, dirty: bool = True, items: int = 80) -> list[str]:
+def made_run(store: Path, *, dirty: bool = True, items: int = 80) -> None:
     """Fourteen checkpoints of `tiger`, which grow; at steps 800 to 1000 dirty text costs math and
     reasoning half of their points. With them a rival by the same items."""
     random = np.random.default_rng(5)
@@ -51,28 +51,22 @@ def made_run(store: Path, *, dirty: bool = True, items: int = 80) -> list[str]:
             ).items()
         }
 
-    names = []
+    made = []
     for number in range(STEPS):
         bad = dirty and number in (8, 9, 10)
         rows = scores(0.35 + 0.03 * number, 0.35 if bad else 0.0)
-        texts = dict(zip(rows, HOSTILE.values(), strict=False))
-        name = f"tiger/step_{number * 100}"
-        names.append(name)
-        keep(
-            store,
+        made.append(
             MadeScores(
-                name,
+                f"tiger/step_{number * 100}",
                 {"strict": rows},
                 run="tiger",
                 step=number * 100,
                 mixture={"web": 0.4, "dirty-web": 0.6} if bad else {"web": 1.0},
-                answers=texts,
                 failures={item: "knowledge" for item, (value,) in rows.items() if value == 0.0},
                 later=number,
             ),
         )
-    keep(store, MadeScores("lion", {"strict": scores(0.8, 0.0)}, later=1))
-    return names
+    keep(store, *made, MadeScores("lion", {"strict": scores(0.8, 0.0)}, later=1))
 
 
 @pytest.fixture(scope="module")
@@ -318,3 +312,25 @@ def test_the_command(store: Path, tmp_path: Path) -> None:
     assert "tiger broke between steps 700 and 800" in result.output
     assert output.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert any(shots.iterdir())
+
+
+def test_the_index_lists_runs_verdicts_and_reports(store: Path, tmp_path: Path) -> None:
+    from harness.report.page.index import write_index
+
+    before = write_index(store, tmp_path).read_text(encoding="utf-8")
+    assert "not judged" in before
+    assert "<a " not in before
+    regressions_command("tiger", "--store", store)
+    write(gather(store, ["tiger"]), tmp_path / "tiger.html")
+    (tmp_path / "notes & more.html").write_text("<p>by hand</p>", encoding="utf-8")
+    path = write_index(store, tmp_path)
+    with open_file(path) as watched:
+        page = watched.page
+        assert page.locator("tbody tr").count() == 2
+        assert "no open regression" in page.locator("tr", has_text="tiger").inner_text()
+        assert page.locator("a").all_inner_texts() == ["tiger", "notes & more.html"]
+        page.click("text=tiger")
+        page.wait_for_selector(".row")
+        assert watched.faults == []
+        page.go_back()
+        assert serious_findings(page) == []

@@ -10,7 +10,7 @@ from harness.cli.options import store_option
 
 
 @click.command("report")
-@click.argument("names", metavar="RUN|EVALUATION [RIVAL]...", nargs=-1, required=True)
+@click.argument("names", metavar="RUN|EVALUATION [RIVAL]...", nargs=-1)
 @click.option(
     "-o",
     "--output",
@@ -37,6 +37,7 @@ from harness.cli.options import store_option
     show_default=True,
     help="Of saved figures.",
 )
+@click.option("--index", is_flag=True, help="Write the index of the folder alone.")
 @store_option
 def command(
     names: tuple[str, ...],
@@ -46,6 +47,7 @@ def command(
     title: str | None,
     figures: Path | None,
     kind: str,
+    index: bool,
     store: str | None,
 ) -> None:
     """Write one HTML file about a run (or a checkpoint, an evaluation, an imported run): verdict in
@@ -53,24 +55,33 @@ def command(
     knowledge, arena, and every flipped item with both answers.
 
     Further names are rivals; without any, the best that were measured on the same items. The file
-    needs no network and no other file.
+    needs no network and no other file. Reports in `reports/` get an index beside them.
     """
     import os
 
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from harness.report.page.gather import gather
+    from harness.report.page.index import report_name, write_index
     from harness.report.page.render import save_figures, write
     from harness.store.database import store_path
     from harness.store.queries import refresh
 
     path = store_path(store)
     refresh(path)
+    if index:
+        click.echo(write_index(path, output.parent if output else Path("reports")))
+        return
+    if not names:
+        raise click.UsageError("name a run, a checkpoint or an evaluation, or give --index")
+    from harness.report.page.gather import gather
+
     wanted = [name.strip() for name in suites.split(",") if name.strip()]
     page = gather(path, names, suites=wanted, base=base, title=title)
-    target = output or Path("reports") / f"{names[0].replace('/', '-')}.html"
+    target = output or Path("reports") / report_name(names[0])
     write(page, target)
-    click.echo(f"{page.headline.verdict}")
+    click.echo(page.headline.verdict)
     click.echo(f"{target} ({target.stat().st_size / 1e6:.1f} MB)")
+    if output is None:
+        write_index(path, target.parent)
     if figures is not None:
         saved = save_figures(page, figures, kind)
         click.echo(f"{len(saved)} figures in {figures}")

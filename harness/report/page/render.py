@@ -6,13 +6,18 @@ import base64
 import contextlib
 import hashlib
 import re
+from collections.abc import Sequence
+from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
 from harness.report.page.gather import Page
 from harness.report.page.palette import FONT, LINES, variables
+
+if TYPE_CHECKING:
+    from harness.report.page.index import Entry
 
 FORMATS = ("svg", "png")
 # Pixels of a saved PNG for each unit of its figure.
@@ -21,28 +26,36 @@ _SCALE = 2.0
 
 def to_html(page: Page) -> str:
     """The page: style, script, figures and answers inside; no request leaves it. Its policy allows
-    its own script and style by their hashes and nothing else, and all that a model wrote is set
-    as text."""
-    style = _asset("page.css").replace("/*LIGHT*/", variables(0)).replace("/*DARK*/", variables(1))
-    style = style.replace("/*FONT*/", FONT)
+    its own script by its hash and nothing else, and all that a model wrote is set as text."""
     script = _asset("page.js")
     policy = (
         f"default-src 'none'; script-src {_hash(script)}; style-src 'unsafe-inline'; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
     )
+    template = _environment().get_template("page.html.jinja")
     return str(
-        _environment()
-        .get_template("page.html.jinja")
-        .render(page=page, style=style, script=script, policy=policy, lines=LINES)
+        template.render(page=page, style=_style(), script=script, policy=policy, lines=LINES)
     )
+
+
+def render_index(entries: Sequence[Entry], others: Sequence[str], made_at: datetime) -> str:
+    """The index of a folder; `others` are files in it that belong to no entry."""
+    template = _environment().get_template("index.html.jinja")
+    return str(template.render(entries=entries, others=others, made_at=made_at, style=_style()))
 
 
 def write(page: Page, output: Path) -> None:
     """Writes the page whole or not at all. Raises HarnessError where the file cannot be written."""
+    write_text(to_html(page), output)
+
+
+def write_text(html: str, output: Path) -> None:
+    """Writes a page whole or not at all. Raises HarnessError where the file cannot be written."""
     partial = output.with_name(f".{output.name}.partial")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(to_html(page), encoding="utf-8", errors="replace")
+        # Unpaired surrogates can stand in what a model wrote; no encoding has them.
+        partial.write_text(html, encoding="utf-8", errors="replace")
         partial.replace(output)
     except OSError as error:
         with contextlib.suppress(OSError):
@@ -50,6 +63,11 @@ def write(page: Page, output: Path) -> None:
         raise HarnessError(
             f"{output}: cannot write the report ({error.strerror}); name another file with --output"
         ) from None
+
+
+def _style() -> str:
+    style = _asset("page.css").replace("/*LIGHT*/", variables(0)).replace("/*DARK*/", variables(1))
+    return style.replace("/*FONT*/", FONT)
 
 
 def save_figures(page: Page, folder: Path, kind: str = "svg") -> list[Path]:
