@@ -29,6 +29,8 @@ COMMANDS = {
     "judge": ("harness.cli.judge", "Find out whether a judge can be trusted."),
     "pairwise": ("harness.cli.pairwise", "Have a judge compare two evaluations' answers."),
     "import": ("harness.cli.import_", "Bring other harnesses' answers and scores into the store."),
+    "export": ("harness.cli.export", "Parquet, model cards, W&B, MLflow, TensorBoard."),
+    "sql": ("harness.cli.sql", "One read-only query over the store."),
     "checkpoint": ("harness.cli.checkpoint", "Inspect checkpoints; import a GGUF."),
     "items": ("harness.cli.items", "Validate evalsets, import items, print probes."),
     "doctor": ("harness.cli.doctor", "Say what works here, and what mends the rest."),
