@@ -19,6 +19,7 @@ COMMANDS = {
     "report": ("harness.cli.report", "One HTML file: the verdict, the curves, every flipped item."),
     "arena": ("harness.cli.arena", "Battles between models: import, play, rate, choose the next."),
     "show": ("harness.cli.show", "Read one evaluation: items, answers, failures."),
+    "browse": ("harness.cli.browse", "Look through the store: items, answers, two side by side."),
     "format": ("harness.cli.format", "What is lost to output format, what to knowledge."),
     "regressions": (
         "harness.cli.regressions",
