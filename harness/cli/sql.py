@@ -66,11 +66,11 @@ def command(
     from harness.visible import clipped
 
     console = Console()
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim")
+    grid = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim")
     for name in rows[0] if rows else ():
-        table.add_column(name, overflow="fold")
+        grid.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(clipped(cell_text(value), _LONGEST)) for value in row.values()))
-    console.print(table if rows else "no rows")
+        grid.add_row(*(Text(clipped(cell_text(value), _LONGEST)) for value in row.values()))
+    console.print(grid if rows else "no rows")
     if more:
         console.print(Text(f"more than {most:,} rows: --most, --csv or --parquet", style="dim"))
