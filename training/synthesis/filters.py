@@ -195,9 +195,9 @@ def language(sample: Sample) -> str | None:
 
 
 def politeness(sample: Sample) -> str | None:
-    """Plain style where です・ます is due. Free are writing, roleplay of a casual character, what was
-    proven to obey rules, and questions that ask for another style. Sentences that stand in the
-    question are quoted and do not count."""
+    """Plain style where です・ます is due. Free are writing, casual characters of roleplay, all
+    that was proven to obey rules, and questions that ask for another style. Sentences of the
+    question are quotations and do not count."""
     if sample.genre == "writing" or _by_rules(sample):
         return None
     for one in exchanges(sample):
