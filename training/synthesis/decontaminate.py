@@ -31,13 +31,13 @@ from training.synthesis.held_out import HeldOut, from_path, shipped, stored
 Ints = npt.NDArray[np.int64]
 How = Literal["exact", "normalised", "numbers", "overlap"]
 
-# Share of an item's own grams that a text must hold to be a copy of it: half. Unrelated Japanese
-# texts share set phrases, hardly ever half of a question.
-OVERLAP = 0.5
-# With numbers masked texts are less unlike, and drills of one kind are meant to be: nearly all.
-OVERLAP_MASKED = 0.85
-# An item with fewer own grams is told by its whole text alone.
-LEAST_OWN = 10
+# Share of an item's own grams that a text must hold to be a copy of it. Unrelated texts share set
+# phrases, up to a third of a short question; copies with words respelled keep more than that.
+OVERLAP = 0.4
+# With numbers masked texts are less unlike, and drills of one kind are meant to be: most of them.
+OVERLAP_MASKED = 0.75
+# And at least so many of them, 16 letters in one stretch: of a short item two grams are too few.
+LEAST_FOUND = 4
 # A gram that more clusters of items hold than this is boilerplate.
 MOST_SHARED = 3
 # An item of fewer letters than a gram is found anywhere in a text from this many on; below, where
@@ -153,8 +153,8 @@ class Decontamination:
         near: dict[int, Match],
     ) -> None:
         """Takes in what overlaps enough; notes the rest in `near`, the greatest of a document."""
-        for document, entry, share, own in shares:
-            if own < LEAST_OWN:
+        for document, entry, share, count in shares:
+            if count < LEAST_FOUND:
                 continue
             match = Match(self.texts[entry].item, self.texts[entry].suite, method, share)
             held = found[document]

@@ -14,8 +14,8 @@ from training.synthesis.grams import U64, Codes, prefix_sums, stretches, window_
 
 Ints = npt.NDArray[np.int64]
 
-# Characters in a gram, of letters alone. Of 8 characters one in five hits is a set phrase; from 13
-# on hits are copies (`benchmarks/decontamination.py` prints both).
+# Characters in a gram, of letters alone. Stretches of 8 characters are often set phrases, of 13
+# they seldom are.
 GRAM = 13
 # The table that turns grams away has this many places for each gram of the index, within limits:
 # one in 32 unknown grams passes, and is then looked up.
@@ -27,8 +27,8 @@ class Found(NamedTuple):
     """What documents hold.
 
     wholes  pairs of document and text, for texts that stand in a document from end to end
-    shares  (document, text, share of the text's own grams that the document holds, how many own
-            grams the text has)
+    shares  (document, text, share of the text's own grams that the document holds, how many that
+            is)
     """
 
     wholes: list[tuple[int, int]]
@@ -131,9 +131,10 @@ class GramIndex:
         rows, text = self._holders.of(gram)
         pairs, counts = np.unique(document[rows] * len(self._lengths) + text, return_counts=True)
         holder, text = pairs // len(self._lengths), pairs % len(self._lengths)
-        own = self._own[text]
-        shares = counts / own
-        return list(zip(holder.tolist(), text.tolist(), shares.tolist(), own.tolist(), strict=True))
+        shares = counts / self._own[text]
+        return list(
+            zip(holder.tolist(), text.tolist(), shares.tolist(), counts.tolist(), strict=True)
+        )
 
 
 def _lists(grams: Ints, values: Ints, count: int) -> _Lists:

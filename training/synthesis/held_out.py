@@ -11,10 +11,11 @@ from harness.errors import HarnessError
 from harness.items.fastchat import QUESTION_FILES, load_fastchat_items
 from harness.items.humaneval import load_code_file
 from harness.items.jaster import dataset_items, read_directory, require_sound
+from harness.items.jsonl import LineError, decode, json_object, numbered_lines, raise_faults
 from harness.items.load import find_evalset, find_home, list_evalsets, load_evalset, load_items
 from harness.items.m_ifeval import load_m_ifeval
 from harness.items.probes.generate import probes
-from harness.items.schema import Item
+from harness.items.schema import FormatRule, Item
 from harness.protocols.catalogue import PROBES_PER_LEVEL
 from harness.protocols.jaster_suite import OWN, open_jaster
 from harness.store.queries import all_imports, all_items
@@ -23,6 +24,8 @@ from harness.store.queries import all_imports, all_items
 SHIPPED = ("basics", "code-ja", "if-ja", "mt-bench-ja")
 # `質問：…`, `文1：…`: Jaster's inputs name their parts.
 _FIELD = re.compile(r"(?m)^[^\s：:]{1,8}[：:](.+)$")
+# What other benchmarks' files call a question, such as GSM8K's or those of lm-eval tasks.
+_QUESTION = ("question", "problem", "prompt", "input", "instruction", "text")
 # A part of an input shorter than this is a phrase that anybody may write.
 LEAST_FIELD = 20
 
@@ -96,7 +99,8 @@ def stored(store: Path) -> list[HeldOut]:
 
 def from_path(path: Path) -> list[HeldOut]:
     """The items of a benchmark on disk: an evalset of ours, a Jaster directory, FastChat's
-    questions, a file of HumanEval, JHumanEval, MBPP or M-IFEval, or a JSONL file of items.
+    questions, a file of HumanEval, JHumanEval, MBPP or M-IFEval, a JSONL file of items, or one of
+    objects with a question (GSM8K).
 
     Raises HarnessError when none of its readers can read it.
     """
@@ -107,16 +111,12 @@ def from_path(path: Path) -> list[HeldOut]:
         )
     readers: tuple[Callable[[Path], Iterable[Item]], ...]
     if path.is_dir():
-        if (path / "card.md").is_file():
-            readers = (_evalset,)
-        elif any((path / name).is_file() for name in QUESTION_FILES):
-            readers = (load_fastchat_items,)
-        else:
-            readers = (_jaster,)
+        asks = any((path / name).is_file() for name in QUESTION_FILES)
+        readers = (load_fastchat_items,) if asks else (_evalset, _jaster)
     elif path.name.endswith(".gz"):
         readers = (load_code_file,)
     else:
-        readers = (load_items, load_fastchat_items, load_code_file, load_m_ifeval)
+        readers = (load_items, load_fastchat_items, load_code_file, load_m_ifeval, _questions)
     faults = []
     for reader in readers:
         try:
@@ -134,6 +134,23 @@ def from_path(path: Path) -> list[HeldOut]:
 
 def _evalset(path: Path) -> Sequence[Item]:
     return load_evalset(path).items
+
+
+def _questions(path: Path) -> list[Item]:
+    """Objects that call their question by a common name; every line must have one."""
+    items, faults = [], []
+    for number, line in numbered_lines(path):
+        try:
+            raw = json_object(decode(line, number))
+            asked = "\n".join(raw[name] for name in _QUESTION if isinstance(raw.get(name), str))
+            if not asked.strip():
+                raise LineError(f"no question, expected text in one of {', '.join(_QUESTION)}")
+        except LineError as fault:
+            faults.append(f"{path}:{number}: {fault}")
+            continue
+        items.append(Item(f"{path.stem}/{number}", "", (asked,), "", FormatRule("free"), "judge"))
+    raise_faults(faults)
+    return items
 
 
 def _jaster(path: Path) -> list[Item]:
