@@ -2,7 +2,8 @@
 found of planted copies.
 
 One in a hundred documents holds an item: as it is, in full width with spaces, with other numbers,
-or two thirds of it. The rest hold none, but set phrases that items hold as well.
+or two thirds of it. The rest hold none, but set phrases that items hold as well. Times are CPU seconds,
+with the wall clock's beside them.
 
 Usage: python benchmarks/decontamination.py [--documents 50000] [--items 5000]
        python benchmarks/decontamination.py --documents 1000000 --items 50000
@@ -13,14 +14,13 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.near_duplicates import peak, texts, vocabulary
+from benchmarks.near_duplicates import Clock, peak, texts, vocabulary
 from training.synthesis.decontaminate import Decontamination
 from training.synthesis.held_out import HeldOut
 
@@ -61,15 +61,15 @@ def main() -> None:
         f"{body[70:]}。{ENDINGS[row % len(ENDINGS)]}"
         for row, body in enumerate(bodies)
     ]
-    started = time.perf_counter()
     held = [HeldOut(str(row), "made-up", text, str(row)) for row, text in enumerate(items)]
-    check = Decontamination(held)
-    building = time.perf_counter() - started
+    clock = Clock()
+    with clock:
+        check = Decontamination(held)
     print(
-        f"{arguments.items:,} items of {sum(map(len, items)) / len(items):.0f} characters: index in "
-        f"{building:.1f} s, {peak():.2f} GB at the peak"
+        f"{arguments.items:,} items of {sum(map(len, items)) / len(items):.0f} characters: index "
+        f"in {clock}, {peak():.2f} GB at the peak"
     )
-    seconds = 0.0
+    clock = Clock()
     caught, put = np.zeros(len(KINDS), dtype=int), np.zeros(len(KINDS), dtype=int)
     wrong = clean = 0
     for chunk in texts(arguments.documents, words, draw):
@@ -82,9 +82,8 @@ def main() -> None:
                 chunk[row] = chunk[row][:100] + middle + chunk[row][200:]
             elif row % 5 == 0:
                 chunk[row] += ENDINGS[row % len(ENDINGS)]
-        started = time.perf_counter()
-        found = check.check(chunk)
-        seconds += time.perf_counter() - started
+        with clock:
+            found = check.check(chunk)
         for row, match in enumerate(found):
             if row in expected:
                 item, kind = expected[row]
@@ -95,8 +94,8 @@ def main() -> None:
                 clean += 1
                 wrong += match is not None
     print(
-        f"{arguments.documents:,} documents: {seconds:.1f} s, "
-        f"{1e6 * seconds / arguments.documents:.1f} µs a document, {peak():.2f} GB at the peak"
+        f"{arguments.documents:,} documents: {clock}, "
+        f"{1e6 * clock.cpu / arguments.documents:.1f} µs a document, {peak():.2f} GB at the peak"
     )
     for name, hits, all_of in zip(KINDS, caught, put, strict=True):
         print(f"  {name:<24} recall {hits / all_of:.4f} of {all_of:,}")
