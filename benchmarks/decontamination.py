@@ -2,8 +2,8 @@
 found of planted copies.
 
 One in a hundred documents holds an item: as it is, in full width with spaces, with other numbers,
-or two thirds of it. The rest hold none, but set phrases that items hold as well. Times are CPU seconds,
-with the wall clock's beside them.
+or two thirds of it. The rest hold none, but set phrases that items hold as well. Times are CPU
+seconds, with the wall clock's beside them.
 
 Usage: python benchmarks/decontamination.py [--documents 50000] [--items 5000]
        python benchmarks/decontamination.py --documents 1000000 --items 50000
