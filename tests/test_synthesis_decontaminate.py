@@ -19,7 +19,7 @@ from harness.items import load
 from harness.items.load import find_evalset, find_home, load_evalset
 from harness.items.probes.generate import probes, training_samples
 from harness.items.schema import FormatRule, Item, content_hash
-from harness.store import database, queries, write
+from harness.store import asked, database, write
 from tests.planted import katakana, renumbered, respelled, spaced_out, widened
 from tests.shared_data import shared
 from training.data import text_samples
@@ -312,7 +312,7 @@ def made_store(path: Path, imported: Path | None) -> Path:
 
 def test_items_of_a_store_and_its_imports_are_held_out(tmp_path: Path) -> None:
     store = made_store(tmp_path / "results.duckdb", find_home("jaster-ja"))
-    assert [(suite, one.id) for suite, one in queries.all_items(store)] == [("asked", "asked/1")]
+    assert [(suite, one.id) for suite, one in asked.all_items(store)] == [("asked", "asked/1")]
     texts = stored(store)
     assert ("asked", "asked/1") in {(one.suite, one.item) for one in texts}
     assert len({one.item for one in texts}) > 700

@@ -73,9 +73,7 @@ class Near(NamedTuple):
 class Decontamination:
     """What evaluations hold, ready to be looked up; remembers the closest texts that it let pass.
 
-    A million documents of 300 characters against 50,000 items take about a minute. The index takes
-    some 60 bytes for each character of the items, and up to 256 MB for a table that turns most
-    grams away.
+    Time and memory are in docs/filters.md.
     """
 
     def __init__(self, texts: Sequence[HeldOut], closest: int = 100) -> None:

@@ -58,8 +58,8 @@ class Kept:
 class NearDuplicates:
     """An index of the texts seen so far; the state that a round hands to the next.
 
-    `admit` gives the same answers however the texts are cut into calls. A million texts of 300
-    characters take about 1 GB: the texts themselves, and 168 bytes each for the bands.
+    `admit` gives the same answers however the texts are cut into calls. An index holds its texts,
+    and 168 bytes of each for the bands.
     """
 
     def __init__(self, threshold: float = THRESHOLD, closest: int = 100) -> None:
