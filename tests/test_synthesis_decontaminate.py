@@ -142,6 +142,14 @@ def test_what_items_share_is_boilerplate() -> None:
     assert few.check([shared_words + "さる"]) != [None]
 
 
+def test_an_item_that_is_held_out_many_times_is_no_boilerplate() -> None:
+    text = "村の外れの古い水車小屋には、毎年秋になると旅の画家がやって来ました。"
+    many = [HeldOut("own/1", f"set {number}", text, "own/1") for number in range(9)]
+    (found,) = Decontamination(many).check([text[:24] + "、それきり誰も来ません。"])
+    assert found is not None
+    assert (found.suite, found.method) == ("set 0", "overlap")
+
+
 def test_short_items_are_matched_as_wholes() -> None:
     checked = Decontamination([held("首都は？", "own/1"), held("鎌倉幕府を開いた人は？", "own/2")])
     assert checked.check(["日本の首都はどこですか。"]) == [None]
