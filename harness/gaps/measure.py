@@ -18,6 +18,7 @@ from harness.gaps.trend import Trend, find_trends
 from harness.regression.compare import MetricVerdict, verdicts
 from harness.regression.measure import Measured
 from harness.regression.policy import Settings
+from harness.statistics.paired import by_student
 from harness.store.gap_rows import AskedItem, asked_items
 
 State = Literal["lags", "ahead", "level", "within noise"]
@@ -37,8 +38,9 @@ class Rule:
     """When a place lags.
 
     margin     a gap surely smaller than this does not matter, as a share of the scale
-    alpha      one-sided level of a gap, corrected by Holm over the genres of all suites; skills and
-               datasets are explored under Benjamini and Hochberg. Intervals are two-sided, 1 − 2α
+    alpha      one-sided level of a gap, corrected by Holm over the genres of all suites, and over
+               the suites; what lies within genres is explored under Benjamini and Hochberg.
+               Intervals are two-sided, of level 1 − 2α, and not corrected
     min_items  paired items below which nothing is said
     """
 
@@ -181,18 +183,11 @@ def measure_gaps(path: Path, sides: Sides, rule: Rule | None = None) -> Gaps:
     """
     rule = rule or Rule()
     read = [_read(path, side, rule) for side in sides.sides]
-    every = [(suite, place, one) for suite in read for place, one in suite.measured.items()]
-    decided = iter(
-        verdicts(
-            [one for _, _, one in every],
-            [_settings(place, one, suite.side, rule) for suite, place, one in every],
-            pooled=1,
-        )
-    )
-    found = []
-    for suite in read:
-        given = {place: next(decided) for place in suite.measured}
-        found.append(SuiteGaps(suite.side, tuple(sorted(_gaps(path, suite, given), key=rank))))
+    given = _judged(read, rule)
+    found = [
+        SuiteGaps(suite.side, tuple(sorted(_gaps(path, suite, own), key=rank)))
+        for suite, own in zip(read, given, strict=True)
+    ]
     first = sides.sides[0]
     return Gaps(first.student.checkpoint, _target_name(sides), tuple(found), rule, sides.notes)
 
@@ -224,6 +219,27 @@ def _read(path: Path, side: Side, rule: Rule) -> _Suite:
     return _Suite(side, asked, measured, find_trends(path, side, skills, rule.alpha))
 
 
+def _judged(read: Sequence[_Suite], rule: Rule) -> list[dict[Place, MetricVerdict]]:
+    """The verdicts on every place of every suite. Three families are corrected, each over all
+    suites: the suites and the genres by Holm, what lies within genres by Benjamini and Hochberg."""
+    given: list[dict[Place, MetricVerdict]] = [{} for _ in read]
+    for family in (("suite",), ("genre",), ("dataset", "skill", "level")):
+        members = [
+            (number, place, one)
+            for number, suite in enumerate(read)
+            for place, one in suite.measured.items()
+            if place.kind in family
+        ]
+        found = verdicts(
+            [one for _, _, one in members],
+            [_settings(place, one, read[number].side, rule) for number, place, one in members],
+            pooled=1,
+        )
+        for (number, place, _), verdict in zip(members, found, strict=True):
+            given[number][place] = verdict
+    return given
+
+
 def _has(side: Side, code: int, asked: Mapping[str, AskedItem]) -> bool:
     return side.scores.item.labels[code] in asked
 
@@ -231,7 +247,7 @@ def _has(side: Side, code: int, asked: Mapping[str, AskedItem]) -> bool:
 def _settings(place: Place, one: Measured, side: Side, rule: Rule) -> Settings:
     return Settings(
         margin=rule.margin * (_RATING_SCALE if one.metric == _RATED else 1.0),
-        critical=place.kind == "genre",
+        critical=place.kind in ("suite", "genre"),
         unproven="pass",
         min_items=rule.min_items,
         alpha=rule.alpha / side.chosen_from,
@@ -243,13 +259,30 @@ def _settings(place: Place, one: Measured, side: Side, rule: Rule) -> Settings:
 def _against_goal(
     one: Measured, side: Side, place: Place, skills: Mapping[str, tuple[str, int | None]]
 ) -> Measured:
-    """One-sample p-values in place of paired ones: binomial for independent right-or-wrong items of
-    one goal and one dataset, Student's t for all else. Signs cannot be flipped about a goal, for
-    shares are not symmetric about it."""
+    """A change from a goal, which has no error of its own, in place of a paired one.
+
+    p-values are binomial for independent right-or-wrong items of one goal and one dataset,
+    Student's t for all else: signs cannot be flipped about a goal, for shares are not symmetric
+    about it. The error of a share is at least that with two right and two wrong clusters added
+    (Agresti and Coull 1998), for 0 of 20 is not known to be 0.
+    """
     from scipy.stats import binom
 
     if one.test == "none":
         return one
+    change = one.change
+    if one.metric != _RATED:
+        count = change.clusters + 4
+        share = (one.cand * change.clusters + 2) / count
+        variance = max(change.se**2, share * (1 - share) / count)
+        change = by_student(
+            change.change,
+            variance,
+            change.df,
+            change.level,
+            n=change.n,
+            clusters=change.clusters,
+        )
     scores = side.scores
     rows = np.array(
         [
@@ -262,11 +295,17 @@ def _against_goal(
     goals, values = scores.base[rows], scores.cand[rows]
     alone = len(set(zip(scores.genre.codes[rows], scores.dataset.codes[rows], strict=True))) == 1
     binary = bool(np.isin(values, (0, 1)).all())
-    if not (alone and binary and one.change.clusters == one.change.n and np.ptp(goals) == 0):
-        return replace(one, test="t", p_drop=one.change.p_drop, p_rise=one.change.p_rise)
+    if not (alone and binary and change.clusters == change.n and np.ptp(goals) == 0):
+        p_drop, p_rise = change.p_drop, change.p_rise
+        return replace(one, change=change, test="t", p_drop=p_drop, p_rise=p_rise)
     right, n, goal = int(values.sum()), values.size, float(goals[0])
-    drop, rise = float(binom.cdf(right, n, goal)), float(binom.sf(right - 1, n, goal))
-    return replace(one, test="binomial", p_drop=min(1.0, drop), p_rise=min(1.0, rise))
+    return replace(
+        one,
+        change=change,
+        test="binomial",
+        p_drop=float(binom.cdf(right, n, goal)),
+        p_rise=float(binom.sf(right - 1, n, goal)),
+    )
 
 
 def _gaps(path: Path, suite: _Suite, given: Mapping[Place, MetricVerdict]) -> list[Gap]:
