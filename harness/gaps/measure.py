@@ -183,13 +183,44 @@ def measure_gaps(path: Path, sides: Sides, rule: Rule | None = None) -> Gaps:
     """
     rule = rule or Rule()
     read = [_read(path, side, rule) for side in sides.sides]
-    given = _judged(read, rule)
+    given = place_verdicts(
+        [suite.measured for suite in read], [suite.side.chosen_from for suite in read], rule
+    )
     found = [
         SuiteGaps(suite.side, tuple(sorted(_gaps(path, suite, own), key=rank)))
         for suite, own in zip(read, given, strict=True)
     ]
     first = sides.sides[0]
     return Gaps(first.student.checkpoint, _target_name(sides), tuple(found), rule, sides.notes)
+
+
+def place_verdicts(
+    measured: Sequence[Mapping[Place, Measured]], chosen_from: Sequence[int], rule: Rule
+) -> list[dict[Place, MetricVerdict]]:
+    """The verdicts on every place of some suites.
+
+    measured, chosen_from  one entry a suite
+
+    Three families are corrected, each over all suites: the suites by Holm, the genres by Holm, what
+    lies within genres by Benjamini and Hochberg. A target chosen as the best of m is tested at
+    alpha/m, whatever chose it.
+    """
+    given: list[dict[Place, MetricVerdict]] = [{} for _ in measured]
+    for family in (("suite",), ("genre",), ("dataset", "skill", "level")):
+        members = [
+            (number, place, one)
+            for number, places in enumerate(measured)
+            for place, one in places.items()
+            if place.kind in family
+        ]
+        found = verdicts(
+            [one for _, _, one in members],
+            [_settings(place, one, chosen_from[number], rule) for number, place, one in members],
+            pooled=1,
+        )
+        for (number, place, _), verdict in zip(members, found, strict=True):
+            given[number][place] = verdict
+    return given
 
 
 def rank(one: Gap) -> tuple[object, ...]:
@@ -219,38 +250,17 @@ def _read(path: Path, side: Side, rule: Rule) -> _Suite:
     return _Suite(side, asked, measured, find_trends(path, side, skills, rule.alpha))
 
 
-def _judged(read: Sequence[_Suite], rule: Rule) -> list[dict[Place, MetricVerdict]]:
-    """The verdicts on every place of every suite. Three families are corrected, each over all
-    suites: the suites and the genres by Holm, what lies within genres by Benjamini and Hochberg."""
-    given: list[dict[Place, MetricVerdict]] = [{} for _ in read]
-    for family in (("suite",), ("genre",), ("dataset", "skill", "level")):
-        members = [
-            (number, place, one)
-            for number, suite in enumerate(read)
-            for place, one in suite.measured.items()
-            if place.kind in family
-        ]
-        found = verdicts(
-            [one for _, _, one in members],
-            [_settings(place, one, read[number].side, rule) for number, place, one in members],
-            pooled=1,
-        )
-        for (number, place, _), verdict in zip(members, found, strict=True):
-            given[number][place] = verdict
-    return given
-
-
 def _has(side: Side, code: int, asked: Mapping[str, AskedItem]) -> bool:
     return side.scores.item.labels[code] in asked
 
 
-def _settings(place: Place, one: Measured, side: Side, rule: Rule) -> Settings:
+def _settings(place: Place, one: Measured, chosen_from: int, rule: Rule) -> Settings:
     return Settings(
         margin=rule.margin * (_RATING_SCALE if one.metric == _RATED else 1.0),
         critical=place.kind in ("suite", "genre"),
         unproven="pass",
         min_items=rule.min_items,
-        alpha=rule.alpha / side.chosen_from,
+        alpha=rule.alpha / chosen_from,
         power=rule.power,
         tau=0.0,
     )
