@@ -235,6 +235,7 @@ def _item(item: MadeItem) -> dict[str, Any]:
                 item.answer,
                 FormatRule("line"),
                 "exact",
+                dataset=item.dataset,
             )
         ).decode(),
         "dataset": item.dataset or None,
