@@ -1,4 +1,4 @@
-"""`harness gaps` at the command line: tables, plans that are files, rounds that are learned from."""
+"""`harness gaps` at the command line: tables, plans that are files, rounds that teach."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from harness.cli.main import harness
 from harness.gaps.plan_file import load_plan
 from harness.report.formats import format_report
 from harness.store.queries import find_evaluation
@@ -126,8 +128,8 @@ def test_other_policies_add_up_too(run: Any, policy: str) -> None:
 def test_usage(run: Any) -> None:
     assert "--plan FILE needs --samples" in run("student", "--plan", "p.yaml")[2]
     assert run("nobody")[0] == 3
-    assert "measure" in run("--help")[1]
-    assert "--teacher" in run("measure", "--help")[1]
+    assert "--teacher" in run("--target", "best", "--help")[1]
+    assert "learned" in CliRunner().invoke(harness, ["gaps", "--help"]).output
 
 
 def test_shapes_that_are_lost_to_format_become_drills(

@@ -32,11 +32,8 @@ class _MeasureFirst(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         # Options of `measure` may stand before the checkpoint.
-        if (
-            args
-            and args[0].startswith("-")
-            and not set(args) & set(self.get_help_option_names(ctx))
-        ):
+        helps = self.get_help_option_names(ctx)
+        if args and args[0].startswith("-") and args[0] not in helps:
             args = ["measure", *args]
         return super().parse_args(ctx, args)
 
