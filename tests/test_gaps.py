@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.gaps_calibration import ITEMS, lagging, pair
 from harness.errors import HarnessError
-from harness.gaps.measure import Gap, Gaps, Rule, measure_gaps, place_verdicts
-from harness.gaps.places import Place, item_worth, measured_places
+from harness.gaps.measure import Gap, Gaps, Rule, measure_gaps
+from harness.gaps.places import Place, item_worth
 from harness.gaps.target import find_sides
 from harness.gaps.teacher import teacher_advice
-from harness.store.paired import Column, PairedScores
+from harness.store.paired import Column
 from tests.comparison_store import MadeItem, MadeScores, keep, rate
 from tests.gap_store import BUY, SAME, STUDENT, TARGET, graded, pair_of_genres, strict
 
@@ -261,64 +262,28 @@ def test_what_cannot_be_compared_is_said(store: Path) -> None:
         find_sides(store, "student", "nobody")
 
 
-GENRES, ITEMS = 5, 40
-
-
-def _drawn(random: np.random.Generator, gap: float = 0.0, checkpoints: int = 1) -> PairedScores:
-    """A student beside the best of some checkpoints that are as good as it, but for one genre."""
-    genre = np.repeat(np.arange(GENRES), ITEMS)
-    hard = random.beta(1, 1, size=genre.size)
-    rivals = (random.random((checkpoints, genre.size)) < hard).astype(float)
-    lower = np.where(genre == 0, np.clip(hard - gap, 0, 1), hard)
-    cand = (random.random(genre.size) < lower).astype(float)
-    rows = np.arange(genre.size)
-    names = tuple(str(row) for row in rows)
-    one = np.zeros(genre.size, dtype=np.intp)
-    return PairedScores(
-        Column(names, rows),
-        Column(tuple("abcde"), genre),
-        Column(("",), one),
-        Column(names, rows),
-        Column(("strict",), one),
-        rivals[rivals.mean(axis=1).argmax()],
-        cand,
-    )
-
-
-def _lagging(scores: PairedScores, chosen_from: int = 1) -> set[str]:
-    rule = Rule()
-    skills = dict.fromkeys(scores.item.labels, ("", None))
-    places = measured_places("s", scores, skills, 1 - 2 * rule.alpha / chosen_from)
-    found = place_verdicts([places], [chosen_from], rule)[0]
-    return {
-        place.genre
-        for place, one in found.items()
-        if place.kind == "genre" and one.verdict == "regressed"
-    }
-
-
 def test_no_gap_seldom_makes_demand_and_a_real_one_does() -> None:
     random = np.random.default_rng(0)
-    runs = 300
-    false = sum(bool(_lagging(_drawn(random))) for _ in range(runs)) / runs
-    # Five genres at a family-wise 5 %; three binomial errors above it are 8.8 %.
-    assert false < 0.088
-    found = sum("a" in _lagging(_drawn(random, 0.4)) for _ in range(100)) / 100
-    assert found > 0.8
+    runs = 200
+    false = sum(bool(lagging(pair(random))) for _ in range(runs)) / runs
+    # Five genres at a family-wise 5 %; three binomial errors above it are 9.6 %.
+    assert false < 0.096
+    found = sum("a" in lagging(pair(random, 0.4)) for _ in range(60)) / 60
+    assert found > 0.7
 
 
 def test_the_best_of_several_equals_is_no_target_to_lag() -> None:
     random = np.random.default_rng(1)
-    runs, rivals = 200, 8
-    drawn = [_drawn(random, checkpoints=rivals) for _ in range(runs)]
-    corrected = sum(bool(_lagging(one, rivals)) for one in drawn) / runs
-    naive = sum(bool(_lagging(one)) for one in drawn) / runs
+    runs, rivals = 150, 8
+    drawn = [pair(random, rivals=rivals) for _ in range(runs)]
+    corrected = sum(bool(lagging(one, rivals)) for one in drawn) / runs
+    naive = sum(bool(lagging(one)) for one in drawn) / runs
     assert corrected < 0.05
     assert naive > corrected
 
 
 def test_worth_adds_up_to_one() -> None:
-    scores = _drawn(np.random.default_rng(2))
+    scores = pair(np.random.default_rng(2))
     assert item_worth(scores).sum() == pytest.approx(1)
     aside = replace(scores, genre=Column(("STS", *"bcde"), scores.genre.codes))
     assert item_worth(aside)[:ITEMS] == pytest.approx(np.zeros(ITEMS))
