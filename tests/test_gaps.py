@@ -14,6 +14,7 @@ from harness.gaps.measure import Gap, Gaps, Rule, measure_gaps
 from harness.gaps.places import Place, item_worth
 from harness.gaps.target import find_sides
 from harness.gaps.teacher import teacher_advice
+from harness.store.database import connect
 from harness.store.paired import Column
 from tests.comparison_store import MadeItem, MadeScores, keep, rate
 from tests.gap_store import BUY, SAME, STUDENT, TARGET, graded, pair_of_genres, strict
@@ -250,6 +251,33 @@ def test_advice_on_teachers(store: Path) -> None:
     assert "math (made-up): the student seems to be within 25 points of the teacher" in near[0]
     assert "take a stronger teacher" in near[0]
     assert len(teacher_advice(measured(store, "target", "student"), 0.05)) == 2
+
+
+def test_a_served_model_is_found_by_its_address(store: Path) -> None:
+    with connect(store) as connection:
+        connection.execute(
+            "UPDATE checkpoints SET url = 'http://host:8000/v1', name = 'big@host:8000' "
+            "WHERE name = 'target'"
+        )
+    gaps = measured(store, target="openai:http://host:8000/v1#big")
+    assert gaps.target == "big@host:8000"
+    with pytest.raises(HarnessError, match="no evaluation or checkpoint named"):
+        find_sides(store, "student", "openai:http://host:8000/v1#small")
+
+
+def test_what_is_missing_is_said_and_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "r.duckdb"
+    keep(
+        path,
+        strict("student", graded([*[0.0] * 19, None])),
+        strict("target", graded([1.0] * 22)),
+    )
+    gaps = measured(path)
+    assert gaps.notes == ("made-up: 1 of 20 requests of student failed",)
+    math = at(gaps, "genre", "math")
+    assert math.verdict.measured.change.n == 19
+    assert math.verdict.measured.only_base == 3
+    assert math.worth == pytest.approx(1)
 
 
 def test_what_cannot_be_compared_is_said(store: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.gaps.causes import failure_causes, summed
 from harness.gaps.learnable import ItemSamples, Learnable, learnable_fraction
-from harness.gaps.places import Place, item_worth, measured_places, places_of
+from harness.gaps.places import Place, item_worth, measured_places, rows_by_place
 from harness.gaps.target import Side, Sides, at_rows
 from harness.gaps.trend import Trend, find_trends
 from harness.regression.compare import MetricVerdict, verdicts
@@ -20,6 +20,7 @@ from harness.regression.measure import Measured
 from harness.regression.policy import Settings
 from harness.statistics.paired import by_student
 from harness.store.gap_rows import AskedItem, asked_items
+from harness.store.paired import PairedScores
 
 State = Literal["lags", "ahead", "level", "within noise"]
 _STATES: dict[str, State] = {
@@ -190,8 +191,9 @@ def measure_gaps(path: Path, sides: Sides, rule: Rule | None = None) -> Gaps:
         SuiteGaps(suite.side, tuple(sorted(_gaps(path, suite, own), key=rank)))
         for suite, own in zip(read, given, strict=True)
     ]
-    first = sides.sides[0]
-    return Gaps(first.student.checkpoint, _target_name(sides), tuple(found), rule, sides.notes)
+    notes = (*sides.notes, *_notes(sides))
+    student = sides.sides[0].student.checkpoint
+    return Gaps(student, _target_name(sides), tuple(found), rule, notes)
 
 
 def place_verdicts(
@@ -238,20 +240,14 @@ def rank(one: Gap) -> tuple[object, ...]:
 def _read(path: Path, side: Side, rule: Rule) -> _Suite:
     asked = {one.hash: one for one in asked_items(path, side.student.id, side.metric)}
     skills = {key: (one.skill, one.level) for key, one in asked.items()}
-    known = [at for at, code in enumerate(side.scores.item.codes) if _has(side, code, asked)]
-    # What only the target was asked has no skill here, and no pair.
-    side = replace(side, scores=at_rows(side.scores, np.array(known, dtype=np.intp)))
     alpha = rule.alpha / side.chosen_from
     measured = measured_places(side.suite, side.scores, skills, 1 - 2 * alpha)
     if side.target is None:
+        rows = rows_by_place(side.scores, skills)
         measured = {
-            place: _against_goal(one, side, place, skills) for place, one in measured.items()
+            place: _against_goal(one, side.scores, rows[place]) for place, one in measured.items()
         }
     return _Suite(side, asked, measured, find_trends(path, side, skills, rule.alpha))
-
-
-def _has(side: Side, code: int, asked: Mapping[str, AskedItem]) -> bool:
-    return side.scores.item.labels[code] in asked
 
 
 def _settings(place: Place, one: Measured, chosen_from: int, rule: Rule) -> Settings:
@@ -266,9 +262,7 @@ def _settings(place: Place, one: Measured, chosen_from: int, rule: Rule) -> Sett
     )
 
 
-def _against_goal(
-    one: Measured, side: Side, place: Place, skills: Mapping[str, tuple[str, int | None]]
-) -> Measured:
+def _against_goal(one: Measured, scores: PairedScores, place: Sequence[int]) -> Measured:
     """A change from a goal, which has no error of its own, in place of a paired one.
 
     p-values are binomial for independent right-or-wrong items of one goal and one dataset,
@@ -293,15 +287,8 @@ def _against_goal(
             n=change.n,
             clusters=change.clusters,
         )
-    scores = side.scores
-    rows = np.array(
-        [
-            at
-            for at, places in enumerate(places_of(scores, skills))
-            if place in places and np.isfinite(scores.base[at]) and np.isfinite(scores.cand[at])
-        ],
-        dtype=np.intp,
-    )
+    rows = np.array(place, dtype=np.intp)
+    rows = rows[np.isfinite(scores.base[rows]) & np.isfinite(scores.cand[rows])]
     goals, values = scores.base[rows], scores.cand[rows]
     alone = len(set(zip(scores.genre.codes[rows], scores.dataset.codes[rows], strict=True))) == 1
     binary = bool(np.isin(values, (0, 1)).all())
@@ -323,10 +310,7 @@ def _gaps(path: Path, suite: _Suite, given: Mapping[Place, MetricVerdict]) -> li
     scores = at_rows(side.scores, np.flatnonzero(np.isfinite(side.scores.cand)))
     worth = item_worth(scores)
     skills = {key: (one.skill, one.level) for key, one in suite.asked.items()}
-    rows: dict[Place, list[int]] = defaultdict(list)
-    for at, places in enumerate(places_of(scores, skills)):
-        for place in places:
-            rows[place].append(at)
+    rows = rows_by_place(scores, skills)
     causes = failure_causes(path, side.student.id)
     names = [scores.item.labels[code] for code in scores.item.codes]
     return [
@@ -371,6 +355,19 @@ def _learnable(items: Sequence[AskedItem]) -> Learnable:
         ItemSamples(one.samples, one.mean or 0.0, one.lowest or 0.0, one.highest or 0.0)
         for one in items
     )
+
+
+def _notes(sides: Sides) -> list[str]:
+    """What the scores of an evaluation may not show; nothing is imputed."""
+    return [
+        f"{row.suite}: {row.failed:,} of {row.planned:,} requests of {row.checkpoint} failed"
+        if row.state == "complete"
+        else f"{row.suite}: the evaluation of {row.checkpoint} is not complete ({row.done:,} of "
+        f"{row.planned:,} requests)"
+        for side in sides.sides
+        for row in (side.student, side.target)
+        if row is not None and (row.failed or row.state != "complete")
+    ]
 
 
 def _target_name(sides: Sides) -> str:

@@ -52,7 +52,8 @@ def measured_places(
 ) -> dict[Place, Measured]:
     """The paired change at every place of a suite, the suite first, then by genre.
 
-    scores  of one metric;  skills: (skill, level) by item hash;  level: of the intervals
+    scores  of one metric;  skills: (skill, level) by item hash, of those that have any;  level: of
+            the intervals
 
     A genre is the mean of its datasets, as leaderboards weigh them; a skill, and a skill at one
     difficulty, is the mean of its items. Datasets are places only where a genre has several.
@@ -69,12 +70,9 @@ def measured_places(
     for several in datasets.values():
         if len(several) > 1:
             found |= dict(several)
-    names = [scores.item.labels[code] for code in scores.item.codes]
-    by_skill = [skills[name][0] for name in names]
-    by_level = [
-        "" if skills[name][1] is None else f"{skills[name][0]}{_PART}{skills[name][1]}"
-        for name in names
-    ]
+    own = [skills.get(scores.item.labels[code], ("", None)) for code in scores.item.codes]
+    by_skill = [skill for skill, _ in own]
+    by_level = ["" if grade is None else f"{skill}{_PART}{grade}" for skill, grade in own]
     for one in _by(suite, scores, by_skill, level):
         found[Place("skill", one.genre, skill=one.dataset)] = one
     for one in _by(suite, scores, by_level, level):
@@ -83,16 +81,16 @@ def measured_places(
     return found
 
 
-def places_of(
+def rows_by_place(
     scores: PairedScores, skills: Mapping[str, tuple[str, int | None]]
-) -> list[tuple[Place, ...]]:
-    """Every place that each row's item is part of."""
-    answer = []
-    for item, genre, dataset in zip(
-        scores.item.codes, scores.genre.codes, scores.dataset.codes, strict=True
+) -> dict[Place, list[int]]:
+    """The rows of each place, places as `measured_places` tells them apart."""
+    found: dict[Place, list[int]] = {}
+    for at, (item, genre, dataset) in enumerate(
+        zip(scores.item.codes, scores.genre.codes, scores.dataset.codes, strict=True)
     ):
         name, part = scores.genre.labels[genre], scores.dataset.labels[dataset]
-        skill, level = skills[scores.item.labels[item]]
+        skill, level = skills.get(scores.item.labels[item], ("", None))
         places = [Place("suite", ALL), Place("genre", name)]
         if part:
             places.append(Place("dataset", name, part))
@@ -100,8 +98,9 @@ def places_of(
             places.append(Place("skill", name, skill=skill))
         if level is not None:
             places.append(Place("level", name, skill=skill, level=level))
-        answer.append(tuple(places))
-    return answer
+        for place in places:
+            found.setdefault(place, []).append(at)
+    return found
 
 
 def item_worth(scores: PairedScores) -> Floats:

@@ -19,6 +19,7 @@ from harness.store.paired import Column, Judge, PairedScores, paired_scores
 from harness.store.queries import EvaluationRow, evaluations
 
 BEST = "best"
+_SERVED = "openai:"
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,13 +63,14 @@ def find_sides(
 ) -> Sides:
     """A student beside a target, from the store alone.
 
-    student  a checkpoint's name, fingerprint or path, or the beginning of an evaluation's id
+    student  a checkpoint's name, fingerprint or path, the openai:URL#MODEL that was evaluated, or
+             the beginning of an evaluation's id
     target   the same, or `best`, or a file of goals (*.yaml, *.yml)
     suites   only these;  judge: whose ratings count, where several have judged
 
     Raises HarnessError where there is nothing to compare, saying why.
     """
-    rows = [row for row in named_evaluations(path, student) if not suites or row.suite in suites]
+    rows = [row for row in _named(path, student) if not suites or row.suite in suites]
     if not rows:
         raise HarnessError(
             f"{student} was not evaluated on {', '.join(suites)}; `harness eval {student} --suite "
@@ -79,7 +81,7 @@ def find_sides(
     elif target.endswith((".yaml", ".yml")):
         found = _beside_goals(path, rows, load_goals(Path(target)), judge)
     else:
-        found = _beside_checkpoint(path, rows, named_evaluations(path, target), judge)
+        found = _beside_checkpoint(path, rows, _named(path, target), judge)
     if not found.sides:
         raise HarnessError(f"nothing to measure {student} by: {'; '.join(found.notes)}")
     return found
@@ -106,6 +108,20 @@ def at_rows(scores: PairedScores, rows: np.ndarray) -> PairedScores:
         scores.base[rows],
         scores.cand[rows],
     )
+
+
+def _named(path: Path, name: str) -> list[EvaluationRow]:
+    """As `named_evaluations`; a served model by its address too, without asking the server."""
+    if name.startswith(_SERVED):
+        url, _, model = name.removeprefix(_SERVED).partition("#")
+        served = evaluations(
+            path,
+            "rtrim(c.url, '/') = rtrim(?, '/') AND (? = '' OR starts_with(c.name, ? || '@'))",
+            [url, model, model],
+        )
+        if served:
+            return served
+    return named_evaluations(path, name)
 
 
 def _beside_checkpoint(

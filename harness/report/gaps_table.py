@@ -38,7 +38,7 @@ def print_gaps(console: Console, report: GapReport, everything: bool = False) ->
         _print_suite(console, suite, everything)
     console.print(Text(_caption(report), style="dim"))
     for note in gaps.notes:
-        console.print(Text(f"Left out: {note}.", style="yellow"))
+        console.print(Text(f"{note}.", style="yellow"))
     said = (*report.advice, *(report.plan.advice if report.plan else ()))
     for sentence in dict.fromkeys(said):
         console.print(Text(f"• {sentence}", style="cyan"))
@@ -165,6 +165,11 @@ def _print_suite(console: Console, suite: SuiteGaps, everything: bool) -> None:
     for one in shown(suite, everything):
         table.add_row(*_cells(one, wide))
     console.print(table)
+    measured = suite.whole.verdict.measured
+    if apart := measured.only_base + measured.only_cand:
+        console.print(
+            Text(f"  {apart:,} items were scored on one side only and are left out.", style="dim")
+        )
     if side.chosen_from > 1:
         console.print(
             Text(
