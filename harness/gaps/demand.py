@@ -218,14 +218,19 @@ def _dataset_worth(genre: Gap, suite: SuiteGaps, dataset: str) -> float:
 
 def _advice(gaps: Gaps, cells: Sequence[Cell], samples: int, planned: int) -> list[str]:
     said = []
-    quiet = [
-        f"{one.place.genre} ({one.suite})"
-        + (f": {one.settled_by:,} items would show one of the margin" if one.settled_by else "")
-        for one in gaps.genres
-        if one.state == "within noise"
-    ]
+    quiet = [one for one in gaps.genres if one.state == "within noise"]
     if quiet:
-        said.append(f"Within noise, so no demand: {'; '.join(quiet)}.")
+        several = len(gaps.suites) > 1
+        names = [
+            one.place.genre
+            + (f" of {one.suite}" if several else "")
+            + (f" ({one.settled_by:,})" if one.settled_by else "")
+            for one in quiet
+        ]
+        said.append(
+            f"Within noise, so no demand: {', '.join(names)}. In brackets the items that would "
+            f"show a gap of {100 * gaps.rule.margin:g} % of the scale."
+        )
     said += [
         f"{suite.side.suite} lags as a whole and no genre of it does alone: more items would say "
         "which."

@@ -99,11 +99,12 @@ class Gap:
 
     @property
     def low(self) -> float:
-        return -self.verdict.decision.high
+        """The interval's lower end, no further than a gap can go."""
+        return max(-self.scale, -self.verdict.decision.high)
 
     @property
     def high(self) -> float:
-        return -self.verdict.decision.low
+        return min(self.scale, -self.verdict.decision.low)
 
     @property
     def p(self) -> float:

@@ -17,7 +17,7 @@ from harness.report.comparison_table import p_value, signed
 from harness.report.gaps import GapReport, gain_rows, headline, learned_rows
 from harness.store.rounds import RoundGain
 
-WIDE = 110
+WIDE, WIDEST = 125, 142
 _STYLES: dict[State, tuple[str, str]] = {
     "lags": ("▼", "bold red"),
     "ahead": ("▲", "green"),
@@ -25,7 +25,6 @@ _STYLES: dict[State, tuple[str, str]] = {
     "within noise": ("?", "yellow"),
 }
 _INDENT = {"suite": "", "genre": "  ", "dataset": "    ", "skill": "    ", "level": "      "}
-_CAUSES = 2
 _LINES = 30
 
 
@@ -58,7 +57,10 @@ def shown(suite: SuiteGaps, everything: bool = False) -> list[Gap]:
             for one in suite.of("dataset", "skill", "level")
             if one.place.genre == genre.place.genre and (everything or one.state == "lags")
         ]
-        levels = [one for one in within if one.place.kind == "level"]
+        grades = Counter(one.place.skill for one in suite.of("level"))
+        levels = [
+            one for one in within if one.place.kind == "level" and grades[one.place.skill] > 1
+        ]
         for one in within:
             if one.place.kind != "level":
                 found.append(one)
@@ -86,7 +88,7 @@ def print_plan(console: Console, plan: Plan) -> None:
     )
     table = _table(["samples", "", "level", "for"], (0, 2))
     if console.width >= WIDE:
-        table.add_column("why", overflow="ellipsis", no_wrap=True)
+        table.add_column("why")
     for line in plan.lines[:_LINES]:
         cells: list[Text | str] = [
             f"{line.samples:,}",
@@ -161,9 +163,10 @@ def _print_suite(console: Console, suite: SuiteGaps, everything: bool) -> None:
     if wide:
         table.add_column("trend", justify="right", no_wrap=True)
         table.add_column("learn", justify="right", no_wrap=True)
-        table.add_column("what goes wrong", no_wrap=True, overflow="ellipsis")
+        # The only column that gives way.
+        table.add_column("what goes wrong")
     for one in shown(suite, everything):
-        table.add_row(*_cells(one, wide))
+        table.add_row(*_cells(one, wide, 2 if console.width >= WIDEST else 1))
     console.print(table)
     measured = suite.whole.verdict.measured
     if apart := measured.only_base + measured.only_cand:
@@ -180,7 +183,7 @@ def _print_suite(console: Console, suite: SuiteGaps, everything: bool) -> None:
         )
 
 
-def _cells(one: Gap, wide: bool) -> list[Text | str]:
+def _cells(one: Gap, wide: bool, causes: int) -> list[Text | str]:
     unit = 100 if one.scale == 1 else 1
     mark, style = _STYLES[one.state]
     bold = "bold" if one.place.kind in ("suite", "genre") else ""
@@ -199,7 +202,7 @@ def _cells(one: Gap, wide: bool) -> list[Text | str]:
         Text(f"{mark} {one.state}", style=style),
     ]
     if wide:
-        cells += [_trend(one, unit), _learn(one), Text(_wrong(one), style="dim")]
+        cells += [_trend(one, unit), _learn(one), Text(_wrong(one, causes), style="dim")]
     return cells
 
 
@@ -217,13 +220,13 @@ def _learn(one: Gap) -> Text:
     return Text(share) if one.learnable.known else Text(f"~{share}", style="dim")
 
 
-def _wrong(one: Gap) -> str:
+def _wrong(one: Gap, causes: int) -> str:
     if one.state == "within noise" and one.settled_by:
-        return f"{one.settled_by:,} items would settle it"
+        return f"settled by {one.settled_by:,} items"
     if one.verdict.note:
         return one.verdict.note
     total = sum(one.failures.values())
-    parts = [f"{name} {100 * n / total:.0f} %" for name, n in list(one.failures.items())[:_CAUSES]]
+    parts = [f"{name} {100 * n / total:.0f} %" for name, n in list(one.failures.items())[:causes]]
     return ", ".join(parts)
 
 
