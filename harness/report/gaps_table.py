@@ -35,7 +35,7 @@ def print_gaps(console: Console, report: GapReport, everything: bool = False) ->
     console.print()
     for suite in gaps.suites:
         _print_suite(console, suite, everything)
-    console.print(Text(_caption(report), style="dim"))
+    console.print(Text(_caption(report, console.width >= WIDE), style="dim"))
     for note in gaps.notes:
         console.print(Text(f"{note}.", style="yellow"))
     said = (*report.advice, *(report.plan.advice if report.plan else ()))
@@ -244,12 +244,15 @@ def _table(headings: Sequence[str], right: Sequence[int]) -> Table:
     return table
 
 
-def _caption(report: GapReport) -> str:
+def _caption(report: GapReport, wide: bool) -> str:
     rule = report.gaps.rule
+    columns = (
+        "trend: points a thousand steps, coloured where it is surely not 0. learn: % of items "
+        "sometimes right (~ a guess). "
+    )
     return (
         f"Gaps in points of 100 (ratings as they are), {1 - 2 * rule.alpha:.0%} intervals. p "
         "one-sided, corrected: genres and suites by Holm, the rest by Benjamini and Hochberg. "
-        "worth: points of the suite's total for a point here. trend: points a thousand steps, "
-        "coloured where it is surely not 0. learn: % of items sometimes right (~ a guess). A gap "
+        f"worth: points of the suite's total for a point here. {columns if wide else ''}A gap "
         f"surely below {100 * rule.margin:g} points is level; only what lags makes demand."
     )
