@@ -107,3 +107,11 @@ def _node_at(node: yaml.Node, place: str) -> yaml.Node:
 
 def _fault(path: Path, node: yaml.Node, text: str) -> NoReturn:
     raise HarnessError(f"{path}:{node.start_mark.line + 1}: {text}")
+
+
+def fault_at(path: Path, place: str, text: str) -> NoReturn:
+    """Raises HarnessError `FILE:LINE: ...` for a value that a file's types allow and its meaning
+    does not; `place` is msgspec's path to it, such as `.phases[0].weights`."""
+    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
+    assert node is not None  # it was read before
+    _fault(path, _node_at(node, place), f"{place.lstrip('.')}: {text}")
