@@ -283,7 +283,7 @@ def _messages(value: Any) -> tuple[Message, ...]:
             raise LineError("the chat is text, expected a list of {role, content}") from None
     if not isinstance(value, list) or not value:
         raise LineError("the chat is empty or no list, expected {role, content} entries")
-    found = []
+    found: list[Message] = []
     for entry in value:
         if not isinstance(entry, Mapping):
             raise LineError("a message is no object, expected {role, content}")
@@ -295,7 +295,7 @@ def _messages(value: Any) -> tuple[Message, ...]:
                 f"a message of role {role!r} with {type(content).__name__} content, expected one "
                 f"of {', '.join(_ROLES)} with text"
             )
-        found.append(Message(role, content))
+        found.append(msgspec.convert({"role": role, "content": content}, Message))
     return tuple(found)
 
 

@@ -15,7 +15,7 @@ from harness.errors import HarnessError
 T = TypeVar("T")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """YAML 1.1, but 1e-3 is a number, as everywhere else."""
 
 
@@ -76,7 +76,7 @@ def _decode(kind: type, value: Any) -> Any:
 
 def _check_names(path: Path, node: yaml.MappingNode, kind: type) -> None:
     """Settings of the top level: each known and given once, none missing."""
-    known = {each.name: each for each in fields(kind)}  # type: ignore[arg-type]
+    known = {each.name: each for each in fields(kind)}
     seen: set[str] = set()
     for key, _ in node.value:
         name = key.value if isinstance(key, yaml.ScalarNode) else "a list or mapping"
@@ -107,3 +107,11 @@ def _node_at(node: yaml.Node, place: str) -> yaml.Node:
 
 def _fault(path: Path, node: yaml.Node, text: str) -> NoReturn:
     raise HarnessError(f"{path}:{node.start_mark.line + 1}: {text}")
+
+
+def fault_at(path: Path, place: str, text: str) -> NoReturn:
+    """Raises HarnessError `FILE:LINE: ...` for a value that a file's types allow and its meaning
+    does not; `place` is msgspec's path to it, such as `.phases[0].weights`."""
+    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
+    assert node is not None  # it was read before
+    _fault(path, _node_at(node, place), f"{place.lstrip('.')}: {text}")

@@ -255,7 +255,7 @@ def undisturbed_randomness() -> Iterator[None]:
     import torch
 
     python, numeric = random.getstate(), np.random.get_state()
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
+    devices = range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
     with torch.random.fork_rng(devices=list(devices)):
         try:
             yield

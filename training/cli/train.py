@@ -61,9 +61,10 @@ def pretrain(
     config_file: Path, dry_run: bool, suite: str, how: Any, on_critical: Any, store: str | None
 ) -> int:
     """Pretrain with Megatron-Core, from nothing or from a checkpoint."""
-    from training import pretrain as megatron
+    import training.pretrain
     from training.hook import CONTINUE, harness_hook
 
+    megatron: Any = training.pretrain
     config = megatron.load_pretrain_config(config_file)
     if dry_run:
         for line in megatron.plan_lines(config):
@@ -113,7 +114,8 @@ def dpo(config_file: Path, dry_run: bool) -> int:
 @table_options
 def health(run: str, store: str | None, output: str | None) -> int:
     """Show the health of RUN: losses, held-out losses by genre, gradients, throughput, spikes, and
-    how repetitive the answers of each evaluated checkpoint are. A directory's log is taken in first.
+    how repetitive the answers of each evaluated checkpoint are. A directory's log is taken in
+    first.
     """
     from harness.import_training import import_training
     from harness.report.training import training_health
