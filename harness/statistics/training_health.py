@@ -18,6 +18,9 @@ import numpy as np
 WINDOW, FEWEST = 50, 10
 # Robust standard deviations from which a point is out of the ordinary.
 THRESHOLD = 6.0
+# A loss that wavers by less than this share of its level, or a norm by less than this in its
+# logarithm, is taken to waver so much: what is smaller matters to nobody.
+LEAST_OF_LEVEL, LEAST_LOG = 0.005, 0.05
 # Of the last points, at most so many enter a slope: every pair of them is looked at.
 _MOST_IN_SLOPE = 200
 
@@ -71,7 +74,7 @@ def loss_spikes(
 
     steps, losses  of one length, by step. A loss that is no finite number is always a spike.
     """
-    return _too_high(steps, losses, window, threshold)
+    return _too_high(steps, losses, window, threshold, LEAST_OF_LEVEL, 0.0)
 
 
 def gradient_anomalies(
@@ -85,7 +88,7 @@ def gradient_anomalies(
     `value` and `expected` are norms, `z` is of logarithms. A norm of 0 is not looked at."""
     kept = [(step, norm) for step, norm in zip(steps, norms, strict=True) if norm != 0]
     logs = [math.log(norm) if norm > 0 else math.nan for _, norm in kept]
-    found = _too_high([step for step, _ in kept], logs, window, threshold)
+    found = _too_high([step for step, _ in kept], logs, window, threshold, 0.0, LEAST_LOG)
     return [
         Anomaly(one.step, one.last, math.exp(one.value), math.exp(one.expected), one.z)
         for one in found
@@ -124,7 +127,12 @@ def plateau(
 
 
 def _too_high(
-    steps: Sequence[int], values: Sequence[float], window: int, threshold: float
+    steps: Sequence[int],
+    values: Sequence[float],
+    window: int,
+    threshold: float,
+    least_share: float,
+    least: float,
 ) -> list[Anomaly]:
     array = np.array(values, dtype=float)
     found: list[Anomaly] = []
@@ -132,7 +140,7 @@ def _too_high(
     for index, value in enumerate(array):
         before = array[max(0, index - window) : index]
         before = before[np.isfinite(before)]
-        z = _robust_z(value, before)
+        z = _robust_z(value, before, least_share, least)
         if z <= threshold:
             open_since = None
             continue
@@ -154,12 +162,16 @@ def _too_high(
     return found
 
 
-def _robust_z(value: float, before: np.ndarray[Any, np.dtype[np.float64]]) -> float:
+def _robust_z(
+    value: float,
+    before: np.ndarray[Any, np.dtype[np.float64]],
+    least_share: float,
+    least: float,
+) -> float:
     if not math.isfinite(value):
         return math.inf
     if before.size < FEWEST:
         return 0.0
     middle = float(np.median(before))
-    # A curve that stood still has no deviation: a thousandth of its level is noise at least.
-    deviation = max(1.4826 * float(np.median(np.abs(before - middle))), 1e-3 * abs(middle), 1e-12)
-    return (value - middle) / deviation
+    deviation = 1.4826 * float(np.median(np.abs(before - middle)))
+    return (value - middle) / max(deviation, least_share * abs(middle), least, 1e-12)
