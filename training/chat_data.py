@@ -265,10 +265,13 @@ def _parquet(path: Path) -> list[dict[str, Any]]:
         raise HarnessError(
             f"{path}: has no column `messages` (it has {', '.join(table.column_names)}); rename it"
         )
-    # A synthesis shard also says what a chat's questions were; its messages hold them already.
     names = [name for name in wanted if name in table.column_names]
-    if "messages" in names and "chosen" not in names:
-        names = [name for name in names if name in ("messages", "genre")]
+    if "messages" in names and "chosen" in names:
+        # A shard of pairs: its dialogue goes up to the answer.
+        return [{**row, "prompt": row["messages"]} for row in rows]
+    if "messages" in names:
+        # A shard of samples says a second time what was asked; its messages hold that already.
+        names = ["messages", *(name for name in names if name == "genre")]
     return [{name: row[name] for name in names} for row in rows]
 
 
@@ -280,7 +283,7 @@ def _messages(value: Any) -> tuple[Message, ...]:
             raise LineError("the chat is text, expected a list of {role, content}") from None
     if not isinstance(value, list) or not value:
         raise LineError("the chat is empty or no list, expected {role, content} entries")
-    found = []
+    found: list[Message] = []
     for entry in value:
         if not isinstance(entry, Mapping):
             raise LineError("a message is no object, expected {role, content}")
@@ -292,7 +295,7 @@ def _messages(value: Any) -> tuple[Message, ...]:
                 f"a message of role {role!r} with {type(content).__name__} content, expected one "
                 f"of {', '.join(_ROLES)} with text"
             )
-        found.append(Message(role, content))
+        found.append(msgspec.convert({"role": role, "content": content}, Message))
     return tuple(found)
 
 

@@ -15,7 +15,7 @@ from harness.errors import HarnessError
 T = TypeVar("T")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """YAML 1.1, but 1e-3 is a number, as everywhere else."""
 
 
@@ -76,7 +76,7 @@ def _decode(kind: type, value: Any) -> Any:
 
 def _check_names(path: Path, node: yaml.MappingNode, kind: type) -> None:
     """Settings of the top level: each known and given once, none missing."""
-    known = {each.name: each for each in fields(kind)}  # type: ignore[arg-type]
+    known = {each.name: each for each in fields(kind)}
     seen: set[str] = set()
     for key, _ in node.value:
         name = key.value if isinstance(key, yaml.ScalarNode) else "a list or mapping"

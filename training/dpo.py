@@ -16,9 +16,9 @@ import msgspec
 from harness.errors import HarnessError
 from training.chat_data import Data, Preference, preferences
 from training.chat_tokens import EncodedPair, check_known, encode_all, encode_pair, open_tokenizer
-from training.config_file import load_config
+from training.config_file import fault_at, load_config
 from training.finetune import Recipe, Result, adapter, finetune, quiet
-from training.finetune_config import FineTuneConfig, check_finetune
+from training.finetune_config import FineTuneConfig, check_finetune, faults
 from training.hook import Hook
 
 
@@ -62,9 +62,10 @@ class DpoData:
 def load_dpo_config(path: Path) -> DpoConfig:
     """The configuration in a YAML file. Raises HarnessError `FILE:LINE: ...` for a fault."""
     config = load_config(path, DpoConfig)
-    check_finetune(config, str(path))
+    for place, text in faults(config):
+        fault_at(path, place, text)
     if config.reference is not None and not config.reference.is_dir():
-        raise HarnessError(f"{path}: reference {config.reference}: no such checkpoint directory")
+        fault_at(path, ".reference", f"{config.reference}: no such checkpoint directory")
     return config
 
 
@@ -86,7 +87,7 @@ def dpo_data(config: DpoConfig, tokenizer: Any) -> DpoData:
 def dpo(config: DpoConfig, hooks: Sequence[Hook] = ()) -> Result:
     """Trains, or continues, a run. Raises HarnessError as `finetune` does, for pairs that cannot be
     learned from, and for a reference of another vocabulary."""
-    check_finetune(config, "dpo")
+    check_finetune(config)
     tokenizer = open_tokenizer(config.model, config.chat_template)
     data = dpo_data(config, tokenizer)
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -65,13 +66,11 @@ def finetune(config: FineTuneConfig, recipe: Recipe, hooks: Sequence[Hook] = ())
     Raises HarnessError where the output belongs to a run with other settings, the loss is no number
     any more, or a checkpoint cannot be written.
     """
-    import torch
-
     from harness.checkpoint import discover
     from training.run_keeper import roll_back, states
 
     base = discover(str(config.model))[0].fingerprint
-    first = int(torch.distributed.get_rank()) == 0 if _distributed() else True
+    first = os.environ.get("RANK", "0") == "0"
     if first:
         settings = {**config.settings(), "base": base, "data_hashes": dict(recipe.shards)}
         claim(config.output, settings, f"{recipe.phase}.json")
@@ -90,8 +89,7 @@ def finetune(config: FineTuneConfig, recipe: Recipe, hooks: Sequence[Hook] = ())
             )
         if first:
             roll_back(config.output, keeper.decision[1])
-        if _distributed():
-            torch.distributed.barrier()
+        _wait_for_all()
 
 
 def _attempt(
@@ -288,10 +286,11 @@ def _drop_progress_bar(trainer: Any) -> None:
     trainer.remove_callback(PrinterCallback)
 
 
-def _distributed() -> bool:
+def _wait_for_all() -> None:
     import torch.distributed as dist
 
-    return bool(dist.is_available() and dist.is_initialized())
+    if dist.is_available() and dist.is_initialized():
+        dist.barrier()
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -80,7 +81,8 @@ class FineTuneConfig:
         values = asdict(self)
         for name in ("output", "evaluate", "keep_states", "log_every", "micro_batch"):
             del values[name]
-        settings: dict[str, Any] = msgspec.to_builtins({**values, "data": self.data}, enc_hook=str)
+        text = msgspec.json.encode({**values, "data": self.data}, enc_hook=str)
+        settings: dict[str, Any] = msgspec.json.decode(text)
         return settings
 
     @property
@@ -99,19 +101,26 @@ def world_size() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def check_finetune(config: FineTuneConfig, where: str) -> None:
-    """Raises HarnessError for settings that cannot be trained with together; `where` names the
-    file."""
+def faults(config: FineTuneConfig) -> Iterator[tuple[str, str]]:
+    """Settings that cannot be trained with together: (place in the file, why)."""
     if config.batch_size % world_size():
-        raise HarnessError(
-            f"{where}: batch_size {config.batch_size} does not divide over {world_size()} processes"
+        yield (
+            ".batch_size",
+            f"{config.batch_size} does not divide over {world_size()} processes; change one",
         )
-    if config.per_process % config.at_once:
-        raise HarnessError(
-            f"{where}: micro_batch {config.at_once} does not divide the {config.per_process} "
-            "sequences that each process has of a batch"
+    elif config.per_process % config.at_once:
+        yield (
+            ".micro_batch",
+            f"{config.at_once} does not divide the {config.per_process} sequences that each "
+            "process has of a batch; change one",
         )
     if not config.data:
-        raise HarnessError(f"{where}: data names no source; give a JSONL file or a shard")
+        yield ".data", "names no source; give a JSONL file or a shard"
     if not config.model.is_dir():
-        raise HarnessError(f"{where}: model {config.model}: no such checkpoint directory")
+        yield ".model", f"{config.model}: no such checkpoint directory; correct it"
+
+
+def check_finetune(config: FineTuneConfig) -> None:
+    """Raises HarnessError for the first of `faults`."""
+    for place, text in faults(config):
+        raise HarnessError(f"{place.lstrip('.')}: {text}")

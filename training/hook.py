@@ -91,6 +91,7 @@ class HarnessHook:
                 self._judge_here()
             elif self.config.how == "process":
                 self._judge_beside()
+            self._take_log()
             return self._decide()
         except HarnessError as error:
             self.log(f"{path.name}: not evaluated: {error}")
@@ -108,10 +109,19 @@ class HarnessHook:
                 # What was saved after that pass had looked for checkpoints is owed one more.
                 self._judge_beside()
                 self._process.wait()
+            self._take_log()
             return self._decide()
         except HarnessError as error:
             self.log(f"not evaluated: {error}")
             return CONTINUE
+
+    def _take_log(self) -> None:
+        """The run's own log into the store, where it writes one."""
+        from harness.import_training import NAME, import_training
+
+        assert self.run is not None
+        if (self.run / NAME).is_file():
+            import_training(self.run, store=self._watch().store)
 
     def _begin(self, run: Path) -> None:
         from harness.regression.policy_file import load_policy
@@ -245,7 +255,7 @@ def undisturbed_randomness() -> Iterator[None]:
     import torch
 
     python, numeric = random.getstate(), np.random.get_state()
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
+    devices = range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
     with torch.random.fork_rng(devices=list(devices)):
         try:
             yield

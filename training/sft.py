@@ -24,9 +24,9 @@ from training.chat_tokens import (
     encode_dialogue,
     open_tokenizer,
 )
-from training.config_file import load_config
+from training.config_file import fault_at, load_config
 from training.finetune import Recipe, Result, adapter, finetune
-from training.finetune_config import FineTuneConfig, check_finetune
+from training.finetune_config import FineTuneConfig, check_finetune, faults
 from training.hook import Hook
 
 
@@ -60,7 +60,8 @@ class SftData:
 def load_sft_config(path: Path) -> SftConfig:
     """The configuration in a YAML file. Raises HarnessError `FILE:LINE: ...` for a fault."""
     config = load_config(path, SftConfig)
-    check_finetune(config, str(path))
+    for place, text in faults(config):
+        fault_at(path, place, text)
     return config
 
 
@@ -83,7 +84,7 @@ def sft_data(config: SftConfig, tokenizer: Any) -> SftData:
 def sft(config: SftConfig, hooks: Sequence[Hook] = ()) -> Result:
     """Trains, or continues, a run. Raises HarnessError as `finetune` does, for data that cannot be
     learned from, and for packing that the model does not keep apart."""
-    check_finetune(config, "sft")
+    check_finetune(config)
     tokenizer = open_tokenizer(config.model, config.chat_template)
     data = sft_data(config, tokenizer)
 

@@ -153,6 +153,7 @@ def command(
                 if told.get(waiting) != reason:
                     _print_line(f"{waiting.name}: not complete yet ({reason})")
             told = dict(done.waiting)
+            _take_log(directory, watch.store)
         except HarnessError as error:
             # A locked store or a run that has not begun: the next pass may find it well.
             if once:
@@ -166,6 +167,14 @@ def command(
                 raise HarnessError("; ".join(done.faults))
             return done.exit_status
         time.sleep(every)
+
+
+def _take_log(directory: Path, store: Path) -> None:
+    """The run's own log into the store, where it writes one."""
+    from harness.import_training import NAME, import_training
+
+    if (directory / NAME).is_file():
+        import_training(directory, store=store)
 
 
 def _print_line(line: str) -> None:
