@@ -1,20 +1,16 @@
-"""Whether a run is well: spikes of its loss and gradient, and what they are measured against."""
+"""Whether a run is well: spikes of its loss and gradient, as it goes."""
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-# Steps that a new value is compared with, and how many of them there must be.
-WINDOW, LEAST = 128, 32
-# A loss this many robust deviations above the median is a spike, if it is above it by a share too:
-# late in training the deviation is tiny, and a batch a little harder than others is no event.
-DEVIATIONS, SHARE = 8.0, 0.2
-# A gradient this many times the median is one.
-TIMES = 10.0
-# The median absolute deviation times this estimates a normal distribution's deviation.
-_NORMAL = 1.4826
+from harness.statistics.training_health import (
+    WINDOW,
+    Anomaly,
+    gradient_anomalies,
+    loss_spikes,
+)
 
 
 @dataclass(frozen=True)
@@ -29,23 +25,23 @@ class Recent:
 
     def event(self, loss: float, norm: float) -> str | None:
         """What is unusual about the next step, as a phrase, or None."""
-        if _is_spike(self.losses, loss):
-            return f"loss spike: {loss:.3g}, the median of the last steps is {_median(self.losses)}"
-        if len(self.norms) >= LEAST and norm > TIMES * statistics.median(self.norms):
-            return (
-                f"gradient spike: norm {norm:.3g}, the median of the last steps is "
-                f"{_median(self.norms)}"
-            )
+        for what, before, value, find in (
+            ("loss spike", self.losses, loss, loss_spikes),
+            ("gradient spike", self.norms, norm, gradient_anomalies),
+        ):
+            found = _anomaly(before, value, find)
+            if found is not None:
+                return f"{what}: {value:.3g}, {found.z:.0f} deviations above {found.expected:.3g}"
         return None
 
 
-def _is_spike(losses: Sequence[float], loss: float) -> bool:
-    if len(losses) < LEAST:
-        return False
-    middle = statistics.median(losses)
-    spread = _NORMAL * statistics.median(abs(each - middle) for each in losses)
-    return loss - middle > max(DEVIATIONS * spread, SHARE * middle)
-
-
-def _median(values: Sequence[float]) -> str:
-    return f"{statistics.median(values):.3g}"
+def _anomaly(
+    before: Sequence[float],
+    value: float,
+    find: Callable[[Sequence[int], Sequence[float]], list[Anomaly]],
+) -> Anomaly | None:
+    # What lies out of the ordinary lies above all before it: most steps need no statistics.
+    if not before or value <= max(before):
+        return None
+    found = find(range(len(before) + 1), [*before, value])
+    return found[-1] if found and found[-1].last == len(before) else None

@@ -80,14 +80,25 @@ def read_parts(
     parts: list[Part] = []
     for name in sorted(components):
         component = components[name]
-        if component.probe:
-            parts += _generated(name, component, tokenizer, reading)
-        elif is_indexed(component):
-            parts += _indexed(name, component, reading)
-        elif reading.indexed:
-            parts += _cached(name, component, tokenizer, reading, first)
+        if is_indexed(component):
+            found = _indexed(name, component, reading)
         else:
-            parts += _in_memory(name, component, tokenizer, reading)
+            documents = (
+                _generated(component, tokenizer, reading)
+                if component.probe
+                else _from_files(name, component, tokenizer, reading)
+            )
+            if reading.indexed:
+                place = _cache_place(name, component, tokenizer, reading)
+                found = _cached(name, place, documents, first)
+            else:
+                found = _in_memory(name, documents)
+        if not found:
+            raise HarnessError(
+                f"{component.path or component.probe} has nothing to train on for the component "
+                f"{name}; write it again or take it out of the mixture"
+            )
+        parts += found
     return parts
 
 
@@ -120,43 +131,37 @@ def probe_genre(name: str) -> str:
     return {TEXT: "writing", COPY: "format"}.get(name, name.partition("/")[0])
 
 
-def _generated(name: str, component: Component, tokenizer: Any, reading: Reading) -> list[Part]:
-    probe = component.probe
-    draw = {"level": reading.level, "seed": reading.seed}
-    samples = component_samples(probe, count=reading.samples, **draw)
+# (genre, whether it is held out, tokens) of each document of a component.
+_Documents = Iterator[tuple[str, bool, Encoded]]
+
+
+def _generated(component: Component, tokenizer: Any, reading: Reading) -> _Documents:
+    """Probe samples to train on, then others of another draw that are not among them."""
+    genre = component.genre or probe_genre(component.probe)
+    drawn = {"level": reading.level, "seed": reading.seed}
+    samples = component_samples(component.probe, count=reading.samples, **drawn)
+    for encoded in encode(samples, tokenizer):
+        yield genre, False, encoded
     trained = set(samples)
-    fresh = component_samples(
-        probe, count=2 * reading.held_out, level=reading.level, seed=reading.seed + 1
-    )
-    unseen = [sample for sample in fresh if sample not in trained][: reading.held_out]
-    documents = encode(samples, tokenizer)
-    tokens = sum(len(each.tokens) for each in documents)
-    genre = component.genre or probe_genre(probe)
-    return [Part(name, genre, documents, tokens, encode(unseen, tokenizer))]
+    drawn["seed"] += 1
+    fresh = component_samples(component.probe, count=2 * reading.held_out, **drawn)
+    unseen = [sample for sample in fresh if sample not in trained]
+    for encoded in encode(unseen[: reading.held_out], tokenizer):
+        yield genre, True, encoded
 
 
-def _in_memory(name: str, component: Component, tokenizer: Any, reading: Reading) -> list[Part]:
+def _in_memory(name: str, documents: _Documents) -> list[Part]:
     trained: dict[str, list[Encoded]] = {}
     held: dict[str, list[Encoded]] = {}
-    for genre, kept, encoded in _split(name, component, tokenizer, reading):
+    for genre, kept, encoded in documents:
         (held if kept else trained).setdefault(genre, []).append(encoded)
-    _check_some(name, component, trained)
     return [
-        Part(
-            name,
-            genre,
-            documents,
-            sum(len(each.tokens) for each in documents),
-            held.get(genre, []),
-        )
-        for genre, documents in sorted(trained.items())
+        Part(name, genre, rows, sum(len(each.tokens) for each in rows), held.get(genre, []))
+        for genre, rows in sorted(trained.items())
     ]
 
 
-def _split(
-    name: str, component: Component, tokenizer: Any, reading: Reading
-) -> Iterator[tuple[str, bool, Encoded]]:
-    """(genre, whether it is held out, tokens) of each document."""
+def _from_files(name: str, component: Component, tokenizer: Any, reading: Reading) -> _Documents:
     kept: dict[str, int] = {}
     for document, encoded in encode_documents(
         read_documents(name, component), component, tokenizer
@@ -166,14 +171,6 @@ def _split(
         aside = aside and is_held_out(document, reading.share)
         kept[document.genre] = kept.get(document.genre, 0) + aside
         yield document.genre, aside, encoded
-
-
-def _check_some(name: str, component: Component, found: Mapping[str, Any]) -> None:
-    if not found:
-        raise HarnessError(
-            f"{component.path} has nothing to train on for the component {name}; write it again or "
-            "take it out of the mixture"
-        )
 
 
 def _indexed(name: str, component: Component, reading: Reading) -> list[Part]:
@@ -192,16 +189,15 @@ def _indexed(name: str, component: Component, reading: Reading) -> list[Part]:
     return [Part(name, component.genre or name, prefix, tokens, held)]
 
 
-def _cached(
-    name: str, component: Component, tokenizer: Any, reading: Reading, first: bool
-) -> list[Part]:
-    """Tokenizes and indexes a component's files once for all runs that read them alike."""
+def _cached(name: str, place: Path, documents: _Documents, first: bool) -> list[Part]:
+    """Indexes a component's documents once for all runs that read them alike."""
     from training.indexed import read_document
 
-    place = _cache_place(name, component, tokenizer, reading)
     manifest = place / "manifest.json"
     if first and not manifest.is_file():
-        _build_index(name, component, tokenizer, reading, place)
+        _build_index(documents, place)
+        if not manifest.is_file():
+            return []
     while not manifest.is_file():
         time.sleep(_LOOK)
     genres = json.loads(manifest.read_text("utf-8"))
@@ -224,7 +220,8 @@ def _cache_place(name: str, component: Component, tokenizer: Any, reading: Readi
             "component": {**asdict(component), "path": ""},
             # Rows without a genre take the component's name.
             "name": name,
-            "files": _hash_of(corpus_files(component)),
+            "files": _hash_of(corpus_files(component)) if component.path else "",
+            "drawn": [reading.level, reading.samples, reading.seed] if component.probe else [],
             "tokenizer": tokenizer.backend_tokenizer.to_str(),
             "template": tokenizer.chat_template,
             "special": tokenizer.special_tokens_map,
@@ -234,45 +231,37 @@ def _cache_place(name: str, component: Component, tokenizer: Any, reading: Readi
     return default_cache().parent / "indexed" / identity[:32]
 
 
-def _build_index(
-    name: str, component: Component, tokenizer: Any, reading: Reading, place: Path
-) -> None:
+def _build_index(documents: _Documents, place: Path) -> None:
     from training.indexed import IndexWriter
 
     partial = place.with_name(f".partial_{place.name}.{os.getpid()}")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     writers: dict[tuple[str, bool], IndexWriter] = {}
     try:
-        for genre, aside, encoded in _split(name, component, tokenizer, reading):
-            writer = writers.get((genre, aside))
-            if writer is None:
-                number = len({each for each, _ in writers} - {genre})
-                file = f"{number:02d}{'-held' if aside else ''}"
-                writer = writers[genre, aside] = IndexWriter(partial / file)
-            writer.add(encoded)
-        trained = {genre: writer for (genre, aside), writer in writers.items() if not aside}
-        _check_some(name, component, trained)
-        for writer in writers.values():
-            writer.close()
+        partial.mkdir(parents=True)
+        for genre, aside, encoded in documents:
+            if (genre, aside) not in writers:
+                writers[genre, aside] = IndexWriter(partial / f"{len(writers):02d}")
+            writers[genre, aside].add(encoded)
         entries = {}
-        for genre, writer in trained.items():
-            held = writers.get((genre, True))
-            entries[genre] = {
-                "file": writer.prefix.name,
-                "tokens": writer.tokens,
-                "held": held.prefix.name if held else "",
-                "held_out": held.documents if held else 0,
-            }
-        (partial / "manifest.json").write_text(
-            json.dumps(entries, ensure_ascii=False, indent=2), "utf-8"
-        )
+        for (genre, aside), writer in writers.items():
+            writer.close()
+            entry = entries.setdefault(genre, {"file": "", "tokens": 0, "held": "", "held_out": 0})
+            if aside:
+                entry |= {"held": writer.prefix.name, "held_out": writer.documents}
+            else:
+                entry |= {"file": writer.prefix.name, "tokens": writer.tokens}
+        kept = {genre: entry for genre, entry in entries.items() if entry["tokens"]}
+        if not kept:
+            return
+        text = json.dumps(kept, ensure_ascii=False, indent=2)
+        (partial / "manifest.json").write_text(text, "utf-8")
         if not place.is_dir():
             partial.rename(place)
     except OSError as error:
         raise HarnessError(
-            f"{place}: the index of {component.path} cannot be written ({error}); free space, or "
-            "set XDG_CACHE_HOME to a larger disk"
+            f"{place}: the index cannot be written ({error}); free space, or set XDG_CACHE_HOME to "
+            "a larger disk"
         ) from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)

@@ -37,9 +37,17 @@ from training.pretrain_config import (
     load_pretrain_config,
     steps_of,
 )
+from training.pretrain_plan import plan_lines
 from training.run_directory import checkpoint_path, checkpoints, claim
 
-__all__ = ["PretrainConfig", "check_config", "load_pretrain_config", "main", "pretrain"]
+__all__ = [
+    "PretrainConfig",
+    "check_config",
+    "load_pretrain_config",
+    "main",
+    "plan_lines",
+    "pretrain",
+]
 
 # Called on the first process after each published checkpoint with its path, step and tokens seen.
 Callback = Callable[[Path, int, int], Decision]

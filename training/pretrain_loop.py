@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
+from training.health import Recent
 from training.hook import CONTINUE
 from training.megatron_state import (
     Position,
@@ -89,9 +90,9 @@ class _Run:
         self.keeper = StateKeeper(self.states, data.shape, config.keep_states, config.async_save)
         self.base, self.shards = self._origin()
         self.position = self._take_up()
+        self.held_out = data.held_out()
         self.clock = (time.monotonic(), self.position.tokens_seen)
-        peak = peak_flops(torch.distributed.get_world_size())
-        self.peak = peak if peak else None
+        self.peak = peak_flops(torch.distributed.get_world_size())
 
     def train(self) -> int | None:
         config, total = self.config, self.data.total
@@ -103,6 +104,8 @@ class _Run:
                 step = self.position.step
                 report(step, loss)
                 saved = step % config.save_every == 0 or step == total
+                if saved:
+                    self._measure()
                 if saved or stopped:
                     self.keeper.save(self.training, self.position)
                 decision = self._publish_finished(wait=stopped or step == total)
@@ -128,8 +131,10 @@ class _Run:
         after = before.after(batch.seen, segment.phase, segment.weights, rate)
         if not math.isfinite(done.loss) or not math.isfinite(done.grad_norm):
             self._give_up(after.step, done.loss)
-        event = before.recent.event(done.loss, done.grad_norm)
-        recent = before.recent.after(done.loss, done.grad_norm)
+        # Other data, other losses: a phase is held against itself.
+        known = before.recent if segment.phase == before.phase else Recent()
+        event = known.event(done.loss, done.grad_norm)
+        recent = known.after(done.loss, done.grad_norm)
         self.position = dataclasses.replace(after, recent=recent)
         if event or after.step % self.config.log_every == 0 or after.step == self.data.total:
             speed = self._speed()
@@ -160,21 +165,24 @@ class _Run:
             "continue in another output"
         )
 
+    def _measure(self) -> None:
+        """Logs the loss on held-out documents of each genre."""
+        losses = {
+            genre: evaluate_loss(self.training, batch, self.config.micro_batch)
+            for genre, batch in self.held_out.items()
+        }
+        if losses:
+            self._log({"genre_losses": losses})
+
     def _publish_finished(self, wait: bool) -> tuple[Any, ...]:
-        """Publishes every state that was completed, measures the held-out genres, and asks the
-        callbacks about it; the first decision that is not to continue, the same everywhere."""
+        """Publishes every state that was completed and asks the callbacks about it; the first
+        decision that is not to continue, the same everywhere."""
         decision: tuple[Any, ...] = (CONTINUE,)
         for state in self.keeper.finished(wait):
             position = read_position(state)
             # A state saved for SIGTERM lies between two checkpoints.
             if position.step % self.config.save_every and position.step < self.data.total:
                 continue
-            losses = {
-                genre: evaluate_loss(self.training, batch, self.config.micro_batch)
-                for genre, batch in self.data.held_out().items()
-            }
-            if losses:
-                self._log({"genre_losses": losses}, position.step)
             if self.first:
                 self._publish(state, position)
             asked = self._ask(position)
