@@ -112,18 +112,19 @@ def build_model(
     dtype = torch.bfloat16 if cuda else torch.float32
     fused = engine == "transformer_engine"
     experts = shape.experts or None
-    mixture: dict[str, Any] = {}
+    # Stages that pass rows of differing lengths, and experts on several processes, need the second.
+    several = parallelism.expert > 1 or variable_lengths
+    further: dict[str, Any] = {"moe_token_dispatcher_type": "alltoall" if several else "allgather"}
     if experts:
-        mixture = {
+        further |= {
             "num_moe_experts": experts,
             "moe_ffn_hidden_size": shape.feed_forward,
             "moe_router_topk": shape.top_k,
             "moe_router_load_balancing_type": "aux_loss",
             "moe_aux_loss_coeff": balance,
-            "moe_token_dispatcher_type": "alltoall" if parallelism.expert > 1 else "allgather",
         }
     if recompute:
-        mixture |= {
+        further |= {
             "recompute_granularity": "full",
             "recompute_method": "uniform",
             "recompute_num_layers": 1,
@@ -168,7 +169,7 @@ def build_model(
             variable_seq_lengths=variable_lengths,
             # Sums of losses are divided by the whole batch's targets, wherever they were computed.
             calculate_per_token_loss=True,
-            **mixture,
+            **further,
         ),
         transformer_layer_spec=spec,
         vocab_size=math.ceil(shape.vocabulary / parallelism.tensor) * parallelism.tensor,

@@ -27,8 +27,8 @@ class Step:
 
 
 def train_step(training: Training, batch: Batch, micro_batch_size: int, stop: bool = False) -> Step:
-    """One optimizer step on the whole batch, of which each data-parallel process takes its rows in
-    microbatches of `micro_batch_size` (0: all at once).
+    """One optimizer step on this process's rows of a batch, in microbatches of `micro_batch_size`
+    (0: all at once).
 
     A loss that is not finite is returned before it touches the weights.
     """
@@ -46,21 +46,23 @@ def train_step(training: Training, batch: Batch, micro_batch_size: int, stop: bo
 
 
 def evaluate_loss(training: Training, batch: Batch, micro_batch_size: int) -> float:
-    """Mean loss of a batch without learning from it."""
+    """Mean loss of a batch, of which each data-parallel process takes its rows, without learning
+    from it."""
     import torch
     from megatron.core import parallel_state
 
     world = parallel_state.get_data_parallel_world_size()
+    whole = batch.padded(world * (micro_batch_size or 1))
+    share = whole.part(parallel_state.get_data_parallel_rank(), world)
     training.parallel.eval()
     with torch.no_grad():
-        multiple = world * (micro_batch_size or 1)
-        sums = _run(training, batch.padded(multiple), micro_batch_size, True, False)
+        sums = _run(training, share, micro_batch_size, True, False)
     training.parallel.train()
     return sums[0] / max(1.0, sums[1])
 
 
 def _run(
-    training: Training, batch: Batch, micro_batch_size: int, forward_only: bool, flag: bool
+    training: Training, share: Batch, micro_batch_size: int, forward_only: bool, flag: bool
 ) -> list[float]:
     """Forward, and backward unless `forward_only`; (sum of losses, number of units, flags) over
     all processes."""
@@ -68,9 +70,6 @@ def _run(
     from megatron.core import parallel_state
     from megatron.core.pipeline_parallel import get_forward_backward_func
 
-    share = batch.part(
-        parallel_state.get_data_parallel_rank(), parallel_state.get_data_parallel_world_size()
-    )
     size = micro_batch_size or len(share.tokens)
     pieces = share.pieces(size)
     found = get_forward_backward_func()(
