@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import random
 import shutil
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +15,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("megatron.core")
 
-from tests.pretrain_runs import TINY, losses, run
+from tests.pretrain_runs import TINY, finish, losses, run, start
 
 pytestmark = pytest.mark.slow
 
@@ -82,6 +86,31 @@ def test_a_run_resumes_on_another_number_of_processes(
     run(output, *TINY, *STEPS, "--keep-states=2", *then[1], processes=then[0])
     assert_same_curve(output, alone, 1e-4)
     assert before == pytest.approx(losses(alone), abs=1e-4)
+
+
+def test_a_run_killed_at_any_step_continues_its_curve(alone: Path, tmp_path: Path) -> None:
+    output = tmp_path / "demo"
+    draw = random.Random(7)
+    for step in sorted(draw.sample(range(3, 48), 3)):
+        process = start(output, *TINY, *STEPS)
+        deadline = time.monotonic() + 300
+        while not (output / "training_log.jsonl").is_file() or not reached(output, step):
+            assert process.poll() is None, finish(process)[2]
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    run(output, *TINY, *STEPS)
+    assert losses(output) == losses(alone)
+    for step in (25, 50):
+        name = f"step_{step:06d}/model.safetensors"
+        assert (output / name).read_bytes() == (alone / name).read_bytes()
+
+
+def reached(output: Path, step: int) -> bool:
+    lines = (output / "training_log.jsonl").read_text(encoding="utf-8").splitlines()
+    # The last line may be torn.
+    return any(f'"step": {step},' in line for line in lines[:-1])
 
 
 def keep_only(output: Path, step: int) -> None:
