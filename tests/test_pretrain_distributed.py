@@ -88,6 +88,13 @@ def test_a_run_resumes_on_another_number_of_processes(
     assert before == pytest.approx(losses(alone), abs=1e-4)
 
 
+def test_packed_sequences_are_shared_as_rows_are(tmp_path: Path) -> None:
+    packed = (*TINY, "--steps=50", "--save-every=50", "--length=32")
+    run(tmp_path / "one" / "demo", *packed)
+    run(tmp_path / "two" / "demo", *packed, "--micro-batch=2", processes=2)
+    assert_same_curve(tmp_path / "two" / "demo", tmp_path / "one" / "demo", 1e-4)
+
+
 def test_a_run_killed_at_any_step_continues_its_curve(alone: Path, tmp_path: Path) -> None:
     output = tmp_path / "demo"
     draw = random.Random(7)

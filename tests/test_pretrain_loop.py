@@ -406,6 +406,8 @@ def test_a_tokenizer_larger_than_the_checkpoint_is_refused(corpora: Path, tmp_pa
 def test_settings_that_cannot_be_are_refused_by_name(tmp_path: Path) -> None:
     for changes, message in (
         ({"warmup": 6}, "warmup is 6, expected fewer than the 6 steps"),
+        ({"batch_size": 0}, r"Expected `int` >= 1 - at `\$.batch_size`"),
+        ({"mixture": {"text": -1.0}}, r"Expected `float` > 0.0 - at `\$.mixture"),
         ({"heads": 3}, "heads 3 is not a multiple of groups 2"),
         ({"tensor": 2}, "start a multiple with torchrun --nproc-per-node 2"),
         ({"micro_batch": 3}, "8 rows a process are not a multiple of micro_batch 3"),
