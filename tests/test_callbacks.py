@@ -100,16 +100,15 @@ def test_a_real_regression_rolls_back_to_the_last_good_checkpoint(
     run.mkdir()
     lines: list[str] = []
     hook = hook_for(evalset, tmp_path / "s.duckdb", lines, how=how, on_critical="rollback")
-    decisions = []
-    for step, scale in ((10, 1.0), (20, 1.0), (30, 0.3)):
-        decisions.append(hook(place(run, step, learned, scale), step, step))
-        if how == "process":
-            # The verdict comes while training goes on; here it is waited for.
-            assert hook._process is not None
-            hook._process.wait()
+    decisions = [
+        hook(place(run, step, learned, scale), step, step)
+        for step, scale in ((10, 1.0), (20, 1.0), (30, 0.3))
+    ]
+    # A verdict of the process beside the training comes while training goes on, or at its end.
     decisions.append(hook.close())
-    assert ("rollback", 20) in decisions
+    assert decisions.count(("rollback", 20)) == 1
     assert decisions[:2] == ["continue", "continue"]
+    assert how == "process" or decisions[2] == ("rollback", 20)
     told = "\n".join(lines)
     assert "run/step_000010: first" in told
     assert "run/step_000020: good" in told

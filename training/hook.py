@@ -74,6 +74,7 @@ class HarnessHook:
         self.config = config
         self.log = log or _to_stderr
         self.run: Path | None = None
+        self._saved: set[int] = set()
         self._told: set[tuple[int, str]] = set()
         self._process: subprocess.Popen[bytes] | None = None
         self._opened: tuple[Watch, Asker] | None = None
@@ -84,6 +85,7 @@ class HarnessHook:
         nothing: training is worth more than one verdict."""
         from harness.errors import HarnessError
 
+        self._saved.add(step)
         try:
             if self.run is None:
                 self._begin(path.resolve().parent)
@@ -107,8 +109,9 @@ class HarnessHook:
             if self._process is not None:
                 self._process.wait()
                 # What was saved after that pass had looked for checkpoints is owed one more.
-                self._judge_beside()
-                self._process.wait()
+                if self._saved - {row.step for row in self._rows(self._watch())}:
+                    self._judge_beside()
+                    self._process.wait()
             self._take_log()
             return self._decide()
         except HarnessError as error:
