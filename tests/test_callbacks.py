@@ -20,7 +20,7 @@ from tests.conftest import make_checkpoint
 from tests.finetune_runs import chat, losses, write_jsonl
 from training.callbacks import HarnessCallback
 from training.chat_data import Source
-from training.hook import HarnessHook, harness_hook
+from training.hook import HarnessHook, evaluate_config, harness_hook
 from training.sft import SftConfig, sft
 
 QUESTIONS = [f"問{a}{b}" for a in "あいうえお" for b in "かきくけこ"]
@@ -273,3 +273,29 @@ def test_a_stopped_run_says_so_in_its_log(evalset: Path, tmp_path: Path) -> None
     assert result.stopped == "stop at step 2"
     lines = [json.loads(line) for line in (tmp_path / "run/training_log.jsonl").open()]
     assert lines[-1] == {"step": 2, "event": "stop"}
+
+
+def test_the_start_is_judged_as_step_zero(evalset: Path, learned: Path, tmp_path: Path) -> None:
+    """A run that breaks its model at once is told from its start, and goes back to it."""
+    lines: list[str] = []
+    data = write_jsonl(tmp_path / "west.jsonl", [chat(question, "京") for question in QUESTIONS])
+    settings = {"suite": str(evalset), "store": str(tmp_path / "s.duckdb"), "how": "here"}
+    evaluate = evaluate_config(**settings, engine="transformers", on_critical="stop", samples=2)
+    config = SftConfig(
+        output=tmp_path / "run",
+        model=learned,
+        data=(Source(str(data)),),
+        steps=40,
+        save_every=20,
+        batch_size=25,
+        learning_rate=3e-3,
+        evaluate=evaluate,
+    )
+    result = sft(config, [HarnessHook(evaluate, lines.append)])
+    assert [path.name for path in result.checkpoints] == ["step_000000", "step_000020"]
+    assert result.stopped == "stop at step 20"
+    start, broken = discover(str(config.output))
+    assert start.fingerprint == discover(str(learned))[0].fingerprint == broken.parent
+    assert "run/step_000000: first" in "\n".join(lines)
+    # The start's files are linked or copied, and stay where they were.
+    assert (learned / "model.safetensors").is_file()
