@@ -299,3 +299,21 @@ def test_the_start_is_judged_as_step_zero(evalset: Path, learned: Path, tmp_path
     assert "run/step_000000: first" in "\n".join(lines)
     # The start's files are linked or copied, and stay where they were.
     assert (learned / "model.safetensors").is_file()
+
+
+def test_engines_serve_what_was_learned(learned: Path) -> None:
+    from collections import deque
+
+    from harness.engines.prompt import load_renderer
+    from harness.engines.select import open_engine
+    from harness.engines.types import Message, Request, Sampling
+
+    render = load_renderer(learned)
+    engine = open_engine("transformers", path=learned).engine
+    requests = deque(
+        Request(question, render([Message("user", question)]).prompt, Sampling(max_tokens=8))
+        for question in QUESTIONS
+    )
+    answers = [(one.text, one.finish_reason) for one in engine.generate(requests)]
+    engine.close()
+    assert answers == [("東", "stop")] * len(QUESTIONS)
