@@ -54,12 +54,14 @@ def publish(
     phase: str | None = None,
     base: str | None = None,
     shards: Mapping[str, str] | None = None,
+    tokens: Mapping[str, Mapping[str, int]] | None = None,
     write: Callable[[Path], None],
 ) -> None:
     """Adds the checkpoint of `step` with its lineage; `write` puts its files into a directory.
 
     base    fingerprint of the checkpoint that the run started from: the first one's parent
     shards  SHA-256 (hex) of the files behind each name in the mixture
+    tokens  what was learned from, by phase and by part (component, tab, genre)
 
     A checkpoint that is already there stays: a resumed run repeats the same steps, and somebody
     may have evaluated it.
@@ -80,11 +82,31 @@ def publish(
         **({} if learning_rate is None else {"learning_rate": learning_rate}),
         **({} if phase is None else {"phase": phase}),
         **({} if shards is None else {"shards": dict(shards)}),
+        **({} if tokens is None else _accounts(tokens)),
     }
     (partial / "lineage.json").write_text(
         json.dumps(lineage, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
     )
     partial.rename(final)
+
+
+def _accounts(tokens: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+    """Tokens by component and genre over the whole run, and by component in each phase."""
+    components: dict[str, int] = {}
+    genres: dict[str, int] = {}
+    phases: dict[str, dict[str, int]] = {}
+    for phase, parts in tokens.items():
+        for part, count in parts.items():
+            component, _, genre = part.partition("\t")
+            components[component] = components.get(component, 0) + count
+            genres[genre] = genres.get(genre, 0) + count
+            phases.setdefault(phase, {}).setdefault(component, 0)
+            phases[phase][component] += count
+    return {
+        "component_tokens": components,
+        "genre_tokens": genres,
+        **({"phase_tokens": phases} if set(phases) != {""} else {}),
+    }
 
 
 def _parent(output: Path, checkpoint: Path) -> str | None:
