@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import resource
@@ -243,3 +244,30 @@ def test_the_examples_are_configurations() -> None:
     kinds = {"sft": SftConfig, "dpo": DpoConfig}
     read = [load_config(path, kinds[path.name[:3]]) for path in examples if path.name[:3] in kinds]
     assert len(read) == 4
+
+
+def test_pretraining_as_a_command(tmp_path: Path) -> None:
+    """From nothing through Megatron-Core, each checkpoint evaluated in the same process."""
+    pytest.importorskip("megatron.core")
+    shape = {"width": 16, "layers": 1, "heads": 2, "groups": 1, "head_size": 8}
+    size = {"feed_forward": 16, "positions": 256, "samples": 60, "batch_size": 8, "merges": 50}
+    steps = {"steps": 4, "save_every": 2, "warmup": 1}
+    file = write_config(
+        tmp_path / "pretrain.yaml",
+        output="runs/base",
+        mixture={"math/arithmetic": 0.7, "copy": 0.3},
+        **shape,
+        **size,
+        **steps,
+    )
+    shown = CliRunner().invoke(harness, ["train", "pretrain", str(file), "--dry-run"])
+    assert "4 of 8 documents" in shown.output
+    assert not (tmp_path / "runs").exists()
+    options = ("--suite", "probes:1", "--how", "here", "--on-critical", "stop")
+    code, out, err = run_harness("train", "pretrain", file, *options, cwd=tmp_path)
+    assert code == 0, err
+    assert out.split() == ["runs/base/step_000002", "runs/base/step_000004"]
+    assert "base/step_000002: first" in err
+    store = str(tmp_path / "results.duckdb")
+    shown = CliRunner().invoke(harness, ["train", "health", "base", "--json", "--store", store])
+    assert [row["step"] for row in json.loads(shown.output)] == [2, 4]
