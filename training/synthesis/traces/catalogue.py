@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from training.synthesis.traces.coding_lines import LINES
+from training.synthesis.traces.coding_values import VALUES
+from training.synthesis.traces.extraction import EXTRACTION
 from training.synthesis.traces.math_calendar import CALENDAR
 from training.synthesis.traces.math_numbers import NUMBERS
 from training.synthesis.traces.math_quantities import QUANTITIES
@@ -23,4 +26,7 @@ TRACERS: dict[str, Tracer] = {
     **LOGIC,
     **SYLLOGISM,
     **STATE,
+    **VALUES,
+    **LINES,
+    **EXTRACTION,
 }
