@@ -90,7 +90,7 @@ def _called(head: str, node: ast.expr) -> str:
                 truth = "成り立つ" if event.value else "成り立たない"
                 found.append(f"{filled(event.node.test, event.after)}が{truth}ので")
             if event.kind == "return" and isinstance(event.node, ast.Return) and event.node.value:
-                found.append(f"{filled(event.node.value, event.after)}、つまり")
+                found.append(f"{filled(event.node.value, event.after)}の値、")
 
         run(f"{head}\nprint({ast.unparse(node)})", watch)
         return f"引数が{node.args[0].value!r}で、{'、'.join(found)}"
@@ -130,7 +130,9 @@ def _output(draw: Draw, program: str) -> Trace:
         steps.insert(0, note or draw.choice(_LEADS))
     else:
         steps.insert(0, draw.choice(_LEADS))
-    steps.append(f"よって、{printed}が表示されます。")
+    steps.append(
+        draw.choice((f"これで、{printed}が表示されます。", f"出力は{printed}となります。"))
+    )
     return Trace(tuple(steps), printed)
 
 

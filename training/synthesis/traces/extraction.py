@@ -203,7 +203,7 @@ def _listed(
         facts = "、".join(f"{column}が{row[column]}" for column in used)
         met = all(condition.met(row) for condition in conditions)
         chosen += [row] if met else []
-        steps.append(f"{row[key]}：{facts}なので、条件に{'合います' if met else '合いません'}。")
+        steps.append(f"{row[key]}は、{facts}なので、条件に{'合います' if met else '合いません'}。")
     if found := re.fullmatch(r"(.+)の(高い|安い|低い)順に", order):
         chosen.sort(key=lambda row: int(row[found[1]]), reverse=found[2] == "高い")
         if len(chosen) > 1:
