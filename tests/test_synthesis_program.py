@@ -1,5 +1,4 @@
-"""Samples from the probe families: right, reproducible, of training content alone, worked out in true
-steps."""
+"""Samples from the probe families are right, reproducible, of training content, true in each step."""
 
 from __future__ import annotations
 
@@ -149,7 +148,7 @@ def test_lines_without_a_family_are_told_apart() -> None:
 
 
 # A number or a calculation with numbers alone.
-_EXPRESSION = re.compile(r"(?! *[+×÷*/%％])[-0-9.+×÷*/%％() ]*[0-9)][-0-9.+×÷*/%％() ]*")
+_EXPRESSION = re.compile(r"(?! *(?:[+×÷*/%％]|- ))[-0-9.+×÷*/%％() ]*[0-9)][-0-9.+×÷*/%％() ]*")
 
 
 def equations(text: str) -> Iterator[tuple[str, str]]:
