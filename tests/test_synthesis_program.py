@@ -1,4 +1,4 @@
-"""Samples from the probe families are right, reproducible, of training content, true in each step."""
+"""Samples from the probe families: right, reproducible, of training content, true throughout."""
 
 from __future__ import annotations
 

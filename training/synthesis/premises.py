@@ -36,8 +36,18 @@ _TRIES, _CHANGES = 12, 60
 _UNCHANGED = 0.15
 TRACED = {"math": 0.5, "reasoning": 0.5, "extraction": 0.2}
 
-_UNITS = "円|個|本|枚|冊|人|点|回|分|秒|時間|km|kg|mL|cm|mm|m|g|L|t|歳|%|割|日|ページ|年|通り|種類|台|箱|度|番"
-_PIECES = re.compile(rf"\d+(?:[.,]\d+)*(?:{_UNITS})?|[^\d]")
+_UNITS = (
+    "円|個|本|枚|冊|人|点|回|分|秒|時間|km|kg|mL|dL|cm|mm|m|g|L|t|a|ha|歳|%|割|日|ページ|年|通り|"
+    "種類|台|箱|度|番"
+)
+_PIECES = re.compile(rf"\d+(?:[.,万]\d+)*(?:{_UNITS})?|[^\d]")
+# Slots that are no premise but what is asked, or in which form.
+_ASKED = {
+    *("asked", "question", "name", "thing", "target", "q", "n", "query", "order", "ask", "unit"),
+    *("schema", "shape", "notes"),
+}
+# A longer sentence is not repeated.
+_LONGEST = 60
 
 
 class _Changed(SplitDraw):
