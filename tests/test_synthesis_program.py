@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import operator
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import pairwise
 
@@ -177,14 +178,15 @@ def _evaluate(node: ast.expr) -> Fraction:
             return -_evaluate(operand)
         case ast.BinOp(left=left, op=op, right=right):
             a, b = _evaluate(left), _evaluate(right)
-            return {
-                ast.Add: lambda: a + b,
-                ast.Sub: lambda: a - b,
-                ast.Mult: lambda: a * b,
-                ast.Div: lambda: a / b,
-                ast.FloorDiv: lambda: Fraction(a // b),
-                ast.Mod: lambda: Fraction(a % b),
-            }[type(op)]()
+            signs: dict[type[ast.operator], Callable[[Fraction, Fraction], Fraction | int]] = {
+                ast.Add: operator.add,
+                ast.Sub: operator.sub,
+                ast.Mult: operator.mul,
+                ast.Div: operator.truediv,
+                ast.FloorDiv: operator.floordiv,
+                ast.Mod: operator.mod,
+            }
+            return Fraction(signs[type(op)](a, b))
     raise AssertionError(ast.dump(node))
 
 
