@@ -35,6 +35,8 @@ from training.synthesis.types import Ask, Dropped, Order, Origin, Proof, Sample
 NAME = "code_program@1"
 Draw = random.Random
 TESTS = 10
+# Problems drawn for one candidate until one is not dull.
+_TRIES = 10
 _WORDS = [word for word in ENGLISH if not in_evaluation(word)]
 # The share of problems that ask for an explanation before the program.
 EXPLAINED = 0.5
@@ -144,7 +146,11 @@ def code_program(order: Order, ask: Ask) -> Iterator[Sample | Dropped]:
     for index in range(order.start, order.start + order.count):
         draw = candidate_draw(NAME, order, index)
         level = order.line.level or draw.choice(LEVELS)
-        made[index] = problem(draw, draw.choice(pool), level, explained)
+        subject = draw.choice(pool)
+        for _ in range(_TRIES):
+            made[index] = found = problem(draw, subject, level, explained)
+            if isinstance(found, Made):
+                break
     whole = [one for one in made.values() if isinstance(one, Made)]
     runs = [code_run(one.task, one.task.reference) for one in whole]
     outcomes = iter(shared_runner()(runs)) if runs else iter(())
