@@ -188,6 +188,10 @@ def problem(draw: Draw, subject: Subject, level: int, explained: float) -> Made 
     results = [_through(steps, value) for value in values]
     if len({repr(one) for one in results}) < 4:
         return Dropped("dull", "most values give the same result", steps[-1].plain)
+    for at, step in enumerate(steps[:-1]):
+        rest = steps[:at] + steps[at + 1 :]
+        if [_through(rest, value) for value in values] == results:
+            return Dropped("dull", "a step changes nothing", step.plain)
     words, parameter = draw.choice(subject.words)
     name = draw.choice(_NAMES)
     code = _program(draw, name, parameter, subject.kind, steps, results)
@@ -281,6 +285,7 @@ def _explained(draw: Draw, steps: list[Step], value: Any) -> str:
         for step in steps:
             path.append(step.apply(path[-1]))
         shown = [repr(one).replace("'", '"') for one in path]
+        shown = shown[:-1] if shown[-1:] == shown[-2:-1] and len(shown) > 2 else shown
         between = f"{'、'.join(shown[1:-1])}と変わり、" if len(shown) > 2 else ""
         texts.append(f"たとえば{shown[0]}を渡すと、{between}{shown[-1]}が返ります。")
     return "\n".join((lead, *texts))

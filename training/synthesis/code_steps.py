@@ -88,7 +88,7 @@ def list_steps(draw: Draw) -> list[Step]:
         Step("differences", "隣り合う2つの数の差（後の数から前の数を引いたもの）のリストに", _TURN,
              ("x = [x[i + 1] - x[i] for i in range(len(x) - 1)]",),
              lambda x: [b - a for a, b in pairwise(x)]),
-        Step("running", "先頭からその数までの合計に、それぞれの数を", _TURN,
+        Step("running", "それぞれの数を、先頭からその数までの合計に", _TURN,
              ("total = 0", "kept = []", "for one in x:", "    total += one",
               "    kept.append(total)", "x = kept"), lambda x: list(accumulate(x))),
         Step("odd places", "1番目、3番目、5番目のように奇数番目の数だけを", _LEAVE, ("x = x[::2]",),
@@ -163,7 +163,7 @@ def string_steps(draw: Draw) -> list[Step]:
     old, new = draw.sample("abcdestmn", 2)
     k, n = draw.randint(2, 3), draw.randint(1, 3)
     return [
-        Step("no vowels", "母音（a、i、u、e、o）を", _REMOVE,
+        Step("no vowels", "小文字の母音（a、i、u、e、o）を", _REMOVE,
              ('x = "".join(one for one in x if one not in "aiueo")',),
              lambda x: "".join(filter(lambda one: one not in _VOWELS, x))),
         Step("letters", "英字だけを", _LEAVE, ('x = "".join(one for one in x if one.isalpha())',),
