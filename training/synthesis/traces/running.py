@@ -85,7 +85,8 @@ def _line(clauses: list[Clause]) -> str:
             if following is None:
                 text += clause.end
             elif clause.truth:
-                text += f"{clause.inner}は成り立つので、"
+                more = "成り立ち" if following.kind == "test" else "成り立つので"
+                text += f"{clause.inner}は{more}、"
             else:
                 why = "ので、" if clause.has_else else "ので何もせず、"
                 text += f"{clause.inner}は成り立たない{why}"
