@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -146,6 +146,22 @@ def sample(order: Order, generator: str, question: Question, answer: Answer) -> 
         origin,
         answer.item,
     )
+
+
+def samples(
+    order: Order,
+    generator: str,
+    questions: Sequence[Question | Dropped],
+    answers: Sequence[Outcome],
+) -> Iterator[Sample | Dropped]:
+    """The sample of each question with its answer, or the drop of either."""
+    for question, answer in zip(questions, answers, strict=True):
+        if isinstance(question, Dropped):
+            yield question
+        elif isinstance(answer, Dropped):
+            yield answer
+        else:
+            yield sample(order, generator, question, answer)
 
 
 def kept(outcomes: Sequence[T | Dropped]) -> list[T]:

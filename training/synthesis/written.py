@@ -8,7 +8,7 @@ from harness.engines.types import Message
 from harness.scoring.format import BULLET
 from harness.scoring.normalise import normalise
 from training.synthesis.answering import answered
-from training.synthesis.asked import Question, ask_all, kept, merged, sample
+from training.synthesis.asked import Question, ask_all, kept, merged, samples
 from training.synthesis.draws import candidate, phase, prompt_seed
 from training.synthesis.personas import draw, instruction, topic
 from training.synthesis.reading import STAGE, read
@@ -30,13 +30,7 @@ def written(order: Order, ask: Ask, judge: Ask | None = None) -> Iterator[Sample
     """
     questions = personas_questions(order, ask)
     outcomes = merged(questions, answered(order, ask, kept(questions), judge))
-    for question, outcome in zip(questions, outcomes, strict=True):
-        if isinstance(question, Dropped):
-            yield question
-        elif isinstance(outcome, Dropped):
-            yield outcome
-        else:
-            yield sample(order, NAME, question, outcome)
+    yield from samples(order, NAME, questions, outcomes)
 
 
 def personas_questions(order: Order, ask: Ask) -> list[Question | Dropped]:
