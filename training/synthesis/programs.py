@@ -15,7 +15,17 @@ from harness.sandbox.runner import program, sandbox_runner
 from harness.scoring.code.equal import same_value
 from harness.scoring.code.extract import blocks, extract_code
 from harness.scoring.code.types import CodeOutcome, CodeRun, code_run
-from training.synthesis.asked import UNPROVEN, Answer, Outcome, Question, ask_all, draws, item_of
+from training.synthesis.asked import (
+    UNPROVEN,
+    Answer,
+    Outcome,
+    Question,
+    ask_all,
+    draws,
+    item_of,
+    kept,
+    merged,
+)
 from training.synthesis.reading import STAGE, read
 from training.synthesis.teacher_prompts import teacher_prompt
 from training.synthesis.types import Ask, Dropped, Order, Proof
@@ -40,51 +50,44 @@ def executed(order: Order, ask: Ask, questions: Sequence[Question]) -> list[Outc
     groups = ask_all(
         ask, [draws(order, tested, one, 1) + draws(order, alone, one, 1) for one in questions]
     )
-    outcomes: list[tuple[Answer, tuple[str, str]] | Dropped] = []
+    outcomes: list[Outcome] = []
+    runs: list[CodeRun] = []
     for question, (first, second) in zip(questions, groups, strict=True):
         found, other = read(tested, first), read(alone, second)
-        if isinstance(found, Dropped) or isinstance(other, Dropped):
-            outcomes.append(found if isinstance(found, Dropped) else other)  # type: ignore[arg-type]
+        if isinstance(found, Dropped):
+            outcomes.append(found)
+            continue
+        if isinstance(other, Dropped):
+            outcomes.append(other)
             continue
         tests = read_tests(found["tests"], question.entry_point)
         if isinstance(tests, str):
             outcomes.append(Dropped(STAGE, tests, first.text))
             continue
         task = task_of(question.entry_point, tests)
-        programs = [extract_code(one["answer"], task) for one in (found, other)]
-        if programs[0] is None or programs[1] is None:
+        own, again = (extract_code(one["answer"], task) for one in (found, other))
+        if own is None or again is None:
             outcomes.append(Dropped(STAGE, "no program that defines the function", first.text))
             continue
-        item = item_of(order, question, "", FormatRule("free"), "code", task)
         proof = Proof("execution", True, f"two solutions pass {len(tests)} tests")
-        answer = Answer(found["answer"], "", proof, tested.label, item)
-        outcomes.append((answer, (programs[0], programs[1])))
-    return _proven(outcomes)
-
-
-def _proven(outcomes: Sequence[tuple[Answer, tuple[str, str]] | Dropped]) -> list[Outcome]:
-    runs = [
-        code_run(answer.item.code, source)
-        for answer, sources in (one for one in outcomes if not isinstance(one, Dropped))
-        for source in sources
-        if answer.item is not None and answer.item.code is not None
+        item = item_of(order, question, "", FormatRule("free"), "code", task)
+        outcomes.append(Answer(found["answer"], "", proof, tested.label, item))
+        runs += [code_run(task, own), code_run(task, again)]
+    ends = run_all(runs)
+    checked = [
+        _checked(answer, *pair)
+        for answer, pair in zip(
+            kept(outcomes), zip(ends[::2], ends[1::2], strict=True), strict=True
+        )
     ]
-    results = iter(run_all(runs))
-    proven: list[Outcome] = []
-    for one in outcomes:
-        if isinstance(one, Dropped):
-            proven.append(one)
-            continue
-        answer, _ = one
-        whose = ("its own program", "the second program")
-        verdicts = [(name, next(results)) for name in whose]
-        failed = next(((name, got) for name, got in verdicts if got.verdict != "passed"), None)
-        if failed is None:
-            proven.append(answer)
-        else:
-            name, got = failed
-            proven.append(Dropped(UNPROVEN, f"{name}: {got.verdict}", answer.text))
-    return proven
+    return merged(outcomes, checked)
+
+
+def _checked(answer: Answer, own: CodeOutcome, again: CodeOutcome) -> Outcome:
+    for whose, end in (("its own program", own), ("the second program", again)):
+        if end.verdict != "passed":
+            return Dropped(UNPROVEN, f"{whose}: {end.verdict}", answer.text)
+    return answer
 
 
 def task_of(entry_point: str, tests: Sequence[CodeTest]) -> CodeTask:
