@@ -94,7 +94,8 @@ def _sample(
         style = "ask"
     if style == "dialogue":
         other = _DIRECTIONS[1 - _DIRECTIONS.index(direction)]
-        turns = [_ask(draw, known, one, way) for way in (direction, other)]
+        again = data("recall")["again"]
+        turns = [_ask(draw, known, one, direction), _ask(draw, known, one, other, again)]
     else:
         turns = [_MAKERS[style](draw, known, one, direction)]
     (*earlier, (question, text, bare)) = turns
@@ -115,11 +116,14 @@ def _sample(
 _Made = tuple[str, str, str]
 
 
-def _ask(draw: random.Random, known: Knowledge, one: Triple, direction: str) -> _Made:
+def _ask(
+    draw: random.Random, known: Knowledge, one: Triple, direction: str, opener: str | None = None
+) -> _Made:
     words, fields, bare = _words(known, one, direction)
     question = draw.choice(words["questions"]).format(**fields)
     text = draw.choice(words["answers"]).format(**fields)
-    return draw.choice(data("recall")["openers"]) + question, text, bare
+    opener = draw.choice(data("recall")["openers"]) if opener is None else opener
+    return opener + question, text, bare
 
 
 def _cloze(draw: random.Random, known: Knowledge, one: Triple, direction: str) -> _Made:
@@ -147,7 +151,7 @@ def _claim(draw: random.Random, known: Knowledge, one: Triple, direction: str) -
     right = one.object if direction == "forward" else one.subject
     claimed = right if holds else draw.choice(known.others(one, direction))
     question = draw.choice(words["claim"]).format(c=claimed, **fields)
-    text = draw.choice(data("recall")["confirmed" if holds else "denied"]).format(**fields)
+    text = draw.choice(words["confirmed" if holds else "denied"]).format(**fields)
     return question, text, "はい" if holds else "いいえ"
 
 
