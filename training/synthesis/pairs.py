@@ -160,8 +160,15 @@ def _training_items(path: Path) -> tuple[Item, ...]:
 
 
 def _refuse_evaluated(items: Sequence[Item], path: str) -> None:
-    """Raises HarnessError for an item whose question is one of an evalset's, typography aside."""
+    """Raises HarnessError for a probe of the evaluation split, and for an item whose question is one
+    of an evalset's, typography aside."""
     for item in items:
+        # Generated items of the training split say so in their id (`items.probes.generate`).
+        if item.seen is not None and "/train/" not in item.id:
+            raise HarnessError(
+                f"{path}: {item.id} is a probe of the evaluation split, and evaluation items are "
+                "never trained on; leave `items` out, and training ones are generated"
+            )
         for turn in item.turns:
             if (name := _evaluated().get(normalise(turn))) is not None:
                 raise HarnessError(
