@@ -160,8 +160,8 @@ def _training_items(path: Path) -> tuple[Item, ...]:
 
 
 def _refuse_evaluated(items: Sequence[Item], path: str) -> None:
-    """Raises HarnessError for a probe of the evaluation split, and for an item whose question is one
-    of an evalset's, typography aside."""
+    """Raises HarnessError for a probe of the evaluation split, and for an item that asks what an
+    evalset asks, typography aside."""
     for item in items:
         # Generated items of the training split say so in their id (`items.probes.generate`).
         if item.seen is not None and "/train/" not in item.id:
