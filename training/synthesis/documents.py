@@ -23,10 +23,17 @@ from harness.scoring.format import BULLET
 from harness.scoring.normalise import unify
 from harness.scoring.numerals import numbers
 
-# Words that name something: 「quoted」, katakana, Latin, and kanji that end like a name.
+# Words that name something: 「quoted」, katakana that is no unit, Latin, and kanji that end like a
+# name.
+_UNIT = (
+    r"(?:キロ|センチ|ミリ|メガ|デシ)?(?:メートル|グラム|リットル|ワット|トン|バイト|カロリー)"
+    r"|センチ|ヘクタール|パーセント|ポイント|ページ|グループ"
+)
 _NAME = re.compile(
-    r"[「『]([^「」『』\n]{2,30})[」』]|([ァ-ヺー]{3,})|([A-Za-z][A-Za-z0-9.-]+)"
-    r"|([一-鿿々]{1,6}(?:都|道|府|県|市|区|町|村|山|川|湖|島|駅|寺|城|神社|大学|会社|省|庁|時代|戦争|条約|法))"
+    r"[「『]([^「」『』\n]{2,30})[」』]"
+    rf"|(?<![ァ-ヺー])(?!(?:{_UNIT})(?![ァ-ヺー]))([ァ-ヺー]{{3,}})|([A-Za-z][A-Za-z0-9.-]+)"
+    r"|((?:北海道|[一-鿿々]{1,6}(?:都|府|県|市|区|町|村|山|川|湖|島|駅|寺|城|神社|大学|会社|省|庁|時代"
+    r"|戦争|条約|法)))"
 )
 _SENTENCE = re.compile(r"[^。\n]+。?")
 _SHORTEST, _LONGEST = 8, 300
