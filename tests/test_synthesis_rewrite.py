@@ -179,15 +179,16 @@ def test_samples_hold_question_and_answer_and_say_whence(tmp_path: Path) -> None
         fact = re.search("取り上げる事実：(.+)", text)
         assert fact is not None
         if "問いには「青葉ダム」という語を入れず" in text:
-            return f"【問い】\n{fact[1].replace('青葉ダム', 'ある施設')}これは何ですか。\n【答え】\n青葉ダムです。"
+            hidden = fact[1].replace("青葉ダム", "ある施設")
+            return f"【問い】\n{hidden}これは何ですか。\n【答え】\n青葉ダムです。"
         return f"【問い】\n青葉ダムについて教えてください。\n【答え】\n{fact[1]}そのとおりです。"
 
     ask = Teacher(script)
-    found = rewritten(ask, documents(tmp_path), count=200, per_fact="20")
-    assert len(found) == 60
-    assert ask.calls == [60]
+    found = rewritten(ask, documents(tmp_path), count=200, per_fact="32")
+    assert len(found) == 96
+    assert ask.calls == [96]
     kept = [one for one in found if isinstance(one, Sample)]
-    assert len(kept) > 50
+    assert len(kept) > 80
     assert {one.origin.persona["direction"] for one in kept} == set(DIRECTIONS)
     told = {one.origin.persona["style"] for one in kept}
     assert told >= {"summary", "dialogue", "table", "riddle", "cards", "news"}
@@ -204,7 +205,8 @@ def test_there_is_an_end_and_chunks_change_nothing(tmp_path: Path) -> None:
     path = documents(tmp_path)
 
     def script(text: str, seed: int) -> str:
-        return f"青葉ダムは、86メートル、2,340万立方メートル、1962年、白根川、みなみ県の{'よ' * (seed % 9)}い所です。"
+        keys = "86メートル、2,340万立方メートル、1962年、白根川、みなみ県"
+        return f"青葉ダムは、{keys}の{'よ' * (seed % 9)}い所です。"
 
     whole = rewritten(Teacher(script), path, count=100, per_fact="4")
     assert len(whole) == 12
