@@ -55,7 +55,7 @@ def lessons() -> list[tuple[Prompt, str]]:
 
 
 def trained(path: Path, learnt: list[tuple[Prompt, str]], steps: int) -> float:
-    """Trains the checkpoint at `path` on the lessons, for `steps` at most; returns the last loss."""
+    """Trains the checkpoint at `path` on the lessons, `steps` at most; returns the last loss."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
