@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from harness.errors import HarnessError
 from harness.items.code_task import CodeTest
 from harness.items.schema import check_item
+from harness.scoring import score_answer
 from tests.scripted_teacher import Teacher, by_mark, order
 from training.synthesis.agreement import Agreed, Attempt, compared, vote
 from training.synthesis.programs import passed_blindly, read_tests
@@ -188,6 +189,27 @@ def test_reasoning_agrees_in_words() -> None:
     one = only("reasoning", teacher)
     assert (one.answer, one.proof.method) == ("A", "agreement")
     assert check_item(one.item) is None
+
+
+@pytest.mark.parametrize(
+    ("genre", "answer", "bare"),
+    [
+        ("reasoning", "Aさんです。", "Aさん"),
+        ("reasoning", "「赤い箱」", "赤い箱"),
+        ("math", "12個です。", "12個"),
+        ("math", "3/4", "3/4"),
+    ],
+)
+def test_what_is_kept_comes_to_its_bare_answer(genre: str, answer: str, bare: str) -> None:
+    known = {"persona": QUESTION, "concluded": f"順に考えます。\n答え：{answer}"}
+    one = only(genre, Teacher(by_mark(**known)), program="no")
+    assert one.answer == bare
+    assert one.item.answer == bare
+    scores = {
+        score.metric: score.value
+        for score in score_answer(one.item, one.messages[1].content, "stop")
+    }
+    assert scores["lenient"] == 1.0
 
 
 def test_coding_is_proven_by_a_second_program() -> None:

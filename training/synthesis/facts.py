@@ -13,9 +13,9 @@ from typing import Any
 from harness.engines.types import Message
 from harness.errors import HarnessError
 from harness.items.jsonl import LineError, decode, json_object, numbered_lines, raise_faults
-from harness.items.schema import FormatRule, content_hash
+from harness.items.schema import content_hash
 from training.synthesis import options
-from training.synthesis.asked import Answer, Question, item_of, sample
+from training.synthesis.asked import Answer, Question, sample
 from training.synthesis.draws import candidate
 from training.synthesis.personas import data
 from training.synthesis.types import Ask, Dropped, Order, Proof, Sample
@@ -107,8 +107,7 @@ def _sample(
     how = {"style": style, "direction": direction}
     parent = content_hash([one.subject, one.relation, one.object])
     made = Question(index, (*messages, Message("user", question)), "recall", how, (parent,))
-    item = item_of(order, made, bare, FormatRule("line"), "exact")
-    answer = Answer(text, bare, Proof("document", True, "the triple itself"), "", item)
+    answer = Answer(text, bare, Proof("document", True, "the triple itself"), "")
     return sample(order, NAME, made, answer)
 
 
