@@ -10,15 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError
-from harness.items.code_task import CodeTest
 from harness.items.schema import check_item
 from harness.scoring import score_answer
 from tests.scripted_teacher import Teacher, by_mark, order
-from training.synthesis.agreement import Agreed, Attempt, compared, vote
-from training.synthesis.programs import passed_blindly, read_tests
-from training.synthesis.reading import read
-from training.synthesis.teacher_prompts import fields_of, prompt_file, teacher_prompt
-from training.synthesis.types import Dropped, Reply, Sample
+from tests.test_synthesis_reading import TEXTS
+from training.synthesis.teacher_prompts import teacher_prompt
+from training.synthesis.types import Dropped, Sample
 from training.synthesis.written import keys_of, written
 
 QUESTION = "【質問】\nりんごが3個、みかんが4個あります。合わせて何個ですか。"
@@ -141,47 +138,6 @@ def test_too_few_that_agree_are_dropped() -> None:
     assert "of 5 attempts agree" in one.reason
 
 
-def attempts(*values: str | None) -> list[Attempt | Dropped]:
-    return [
-        Dropped("unreadable", "empty") if value is None else Attempt(value, value)
-        for value in values
-    ]
-
-
-def test_unreadable_attempts_count_against_agreement() -> None:
-    same = str.__eq__
-    found = vote(attempts("1", "2", "1", "1", None), same, 0.6)
-    assert found == Agreed(Attempt("1", "1"), 3, 5)
-    assert isinstance(vote(attempts("1", "1", None, None, None), same, 0.6), Dropped)
-    lone = vote(attempts("1", None), same, 0.5)
-    assert isinstance(lone, Dropped)
-    assert lone.reason == "1 of 2 attempts agree"
-    nothing = vote(attempts(None, None), same, 0.5)
-    assert isinstance(nothing, Dropped)
-    assert nothing == Dropped("unreadable", "every attempt: empty")
-
-
-@pytest.mark.parametrize(
-    ("value", "bare", "wanted"),
-    [
-        ("7", "7個", True),
-        ('"3/4"', "0.75", True),
-        ("33.333333333333336", "100/3", None),
-        ("33.4", "100/3", False),
-        ("8", "7", False),
-        ("true", "1", None),
-        ("[7]", "7", None),
-        ("1e999999", "7", None),
-        ("broken", "7", None),
-        (None, "7", None),
-    ],
-)
-def test_a_computed_value_against_the_agreed_answer(
-    value: str | None, bare: str, wanted: bool | None
-) -> None:
-    assert compared(value, bare) is wanted
-
-
 def test_reasoning_agrees_in_words() -> None:
     teacher = Teacher(
         by_mark(persona="【質問】\n一番高いのは誰ですか。", concluded="比べます。\n答え：「A」。")
@@ -259,47 +215,6 @@ def test_programs_that_prove_nothing_are_dropped(
     assert isinstance(one, Dropped)
     assert one.stage == stage
     assert reason in one.reason
-
-
-@pytest.mark.parametrize(
-    ("text", "fault"),
-    [
-        ("assert f(1) == 1\nassert f(2) == 4\nassert f(3) == 9", None),
-        ("```python\nassert f(1) == 1\nassert f(2) == 4\nassert f(3) is None\n```", None),
-        ("assert f(1) == 1\nassert f(2) == 2\nassert f(3) == 3", "its own argument"),
-        ("assert f(1, 5) == 5\nassert f(2, 6) == 6\nassert f(3, 7) == 7", "its own argument"),
-        ("assert f(1) == 0\nassert f(2) == 0\nassert f(3) == 0", "a constant"),
-        ("assert f(1) == 1\nassert f(1) == 1\nassert f(2) == 4", "different calls"),
-        ("assert f(1) == 1\nassert f(2) == 4\nassert g(3) == 9", "no assert of a call"),
-        ("assert f(1) == 1\nassert f(2) == 4\nassert f(x=3) == 9", "no assert of a call"),
-        ("assert f(1) == 1\nassert f(2) == 4\nassert f(open('a')) == 9", "no assert of a call"),
-        ("assert f(1) == 1\nassert f(2) == 4\nassert f({1: 2}) == 9", "no assert of a call"),
-        ("assert f(1) == 1\nassert f(2) == 4\nassert f({1, 2}) == 9", "no assert of a call"),
-        ("assert f(1) == 1\nassert f(2) == 4\nassert f(3)", "no assert of a call"),
-        ("assert f(1) == 1\nassert f(2) == 4\nprint(f(3))", "no assert of a call"),
-        ("以下がテストです。\n```\nassert f(1) == 1\n```", "text around"),
-        ("```\nassert f(1) == 1\nassert f(2) == 4\nassert f(3) == 9", "text around"),
-    ],
-)
-def test_tests_are_calls_and_values(text: str, fault: str | None) -> None:
-    found = read_tests(text, "f")
-    if fault is None:
-        assert not isinstance(found, str)
-        assert [test.args for test in found] == [(1,), (2,), (3,)]
-    else:
-        assert isinstance(found, str)
-        assert fault in found
-
-
-def test_blind_programs_look_at_every_test() -> None:
-    tests = [CodeTest(args=(n,), expected=n) for n in (1, 2)]
-    assert passed_blindly(tests) == "its own argument"
-    assert passed_blindly([*tests, CodeTest(args=(3,), expected=9)]) is None
-    # JSON: true is not 1.
-    assert (
-        passed_blindly([CodeTest(args=(1,), expected=True), CodeTest(args=(2,), expected=2)])
-        is None
-    )
 
 
 def test_extraction_agrees_and_is_verbatim() -> None:
@@ -443,86 +358,6 @@ def test_bad_settings_and_genres_are_named() -> None:
         only("math", math_teacher(), program="maybe")
     with pytest.raises(HarnessError, match="genre 'format'"):
         only("format", math_teacher())
-
-
-@pytest.mark.parametrize(
-    ("reply", "reason"),
-    [
-        (Reply(QUESTION, "length"), "cut by the token limit"),
-        (Reply("", "error"), "the teacher failed"),
-        (Reply(" \n", "stop"), "empty"),
-        (Reply("<think>考え中", "stop"), "thoughts without an end"),
-        (Reply("はい。\n" + QUESTION, "stop"), "not in the form asked for"),
-        (Reply(QUESTION + QUESTION, "stop"), "a label occurs twice"),
-        (Reply("りんごは何個ですか。", "stop"), "a label is missing"),
-        (Reply("【質問】\n（ここに質問の本文）", "stop"), "question repeats the form"),
-        (Reply("【質問】\n何？", "stop"), "question is too short"),
-        (Reply("【質問】\n" + "りんごは何個" * 300, "stop"), "question is too long"),
-        (Reply("【質問】\n" + "りんごは何個ですか" * 12, "stop"), "question loops"),
-        (Reply("【質問】\nHow many apples are there?", "stop"), "question is not Japanese"),
-        (Reply("【質問】\n这些苹果一共有多少个呢？", "stop"), "question is not Japanese"),
-        (Reply("【質問】" + "長" * 20_001, "stop"), "too long"),
-        (Reply("【質問】りんごは\ud800何個ですか。", "stop"), "half of a surrogate pair"),
-    ],
-)
-def test_what_cannot_be_read_is_dropped_with_a_reason(reply: Reply, reason: str) -> None:
-    found = read(teacher_prompt("questions", "persona"), reply)
-    assert found == Dropped("unreadable", reason, reply.text)
-
-
-def test_thoughts_are_no_part_of_a_reply() -> None:
-    reply = Reply("<think>\n【質問】を書こう。\n</think>\n" + QUESTION, "stop")
-    found = read(teacher_prompt("questions", "persona"), reply)
-    assert isinstance(found, dict)
-    assert found["question"].startswith("りんごが3個")
-
-
-PROMPTS = [
-    (file, name, form)
-    for file in ("questions", "answers", "rewriting")
-    for name, prompt in prompt_file(file)["prompts"].items()
-    for form in prompt["forms"]
-]
-
-
-@pytest.mark.parametrize(("file", "name", "form"), PROMPTS)
-def test_prompts_fill_and_their_labels_name_them(file: str, name: str, form: str) -> None:
-    prompt = teacher_prompt(file, name, form)
-    asked = prompt.ask(3, dict.fromkeys(fields_of(prompt), "〈入〉"))
-    assert asked.messages[0].role == "system"
-    assert "{" not in "".join(one.content for one in asked.messages).replace("{question}", "")
-    assert prompt.form.ask in asked.messages[-1].content
-    assert prompt.label.startswith(f"{file}/{name}/{form}@")
-
-
-LABELS = [
-    "【質問】",
-    "【問題】",
-    "【関数名】",
-    "【文章】",
-    "【項目】",
-    "【テスト】",
-    "答え：",
-    "```python\n",
-]
-PIECES = st.sampled_from(
-    [*LABELS, "```", "\n", "{", "}", '"', "assert f(1) == 2", "<think>", "</think>"]
-)
-TEXTS = st.lists(st.one_of(PIECES, st.text(max_size=8)), max_size=12).map("".join)
-
-
-@settings(max_examples=60)
-@given(TEXTS, st.sampled_from(PROMPTS), st.sampled_from(["stop", "length", "error", "?"]))
-def test_reading_never_raises(text: str, prompt: tuple[str, str, str], finish: str) -> None:
-    found = read(teacher_prompt(*prompt), Reply(text, finish))
-    assert isinstance(found, Dropped) or all(value.strip() for value in found.values())
-
-
-@settings(max_examples=60)
-@given(TEXTS)
-def test_reading_tests_never_raises(text: str) -> None:
-    found = read_tests(text, "f")
-    assert isinstance(found, str | tuple)
 
 
 @settings(max_examples=25, deadline=None)
