@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.scripted_teacher import Teacher, by_mark, order
+from tests.scripted_teacher import Teacher, by_mark, order, text_of
 from training.synthesis.dialogues import dialogue
 from training.synthesis.types import Dropped, Sample
 
@@ -125,15 +125,15 @@ def test_a_second_extraction_may_take_from_the_second_question() -> None:
     assert one.proof.proven
 
 
-def test_a_judge_sees_both_questions_before_the_last_answer() -> None:
-    judge = Teacher(by_mark(judge="評価：[[9]]"))
+def test_a_judge_sees_the_whole_dialogue() -> None:
+    judge = Teacher(by_mark(free="評価：[[9]]"))
     (one,) = dialogue(order("writing", 1), teacher(), judge)
     assert isinstance(one, Sample)
     assert one.proof.method == "judged"
     assert judge.calls == [1, 1]
-    shown = judge.prompts[-1].messages[-1].content
-    assert "6人で鍋を" in shown
-    assert "3人に減ったら" in shown
+    shown = text_of(judge.prompts[-1])
+    assert all(message.content in shown for message in one.messages)
+    assert "2番目" in shown
 
 
 def test_chunks_change_nothing() -> None:

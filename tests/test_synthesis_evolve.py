@@ -179,6 +179,11 @@ def test_a_problem_is_kept_when_a_solution_of_it_behaves_as_the_code(tmp_path: P
     assert CODE not in ask.prompts[1].messages[-1].content
 
 
+def test_problems_of_another_genre_are_refused() -> None:
+    with pytest.raises(HarnessError, match="makes coding problems"):
+        list(back_translate(order("math", 1), coder()))
+
+
 @pytest.mark.parametrize(
     ("replies", "stage", "reason"),
     [
@@ -209,7 +214,7 @@ def test_problems_that_do_not_say_it_all_are_dropped(
         ("def total(values):\n    return values", "its own argument"),
         ("def total(values):\n    return values[0]", "returns no value"),
         ("def total(values):\n    return {1, 2}", "returns no value"),
-        ("def total(values):\n    while True: pass", "returns no value"),
+        ("def total(values):\n    return total(values)", "returns no value"),
     ],
 )
 def test_functions_that_no_problem_can_be_made_of_are_not_asked_about(

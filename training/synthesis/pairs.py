@@ -224,7 +224,7 @@ def _rated(
     judge: Ask, items: Sequence[Item], groups: Sequence[Sequence[Reply]]
 ) -> list[list[Scored] | Dropped]:
     texts = [[text for text, _ in _usable(group)] for group in groups]
-    asked = [(item.turns, text) for item, each in zip(items, texts, strict=True) for text in each]
+    asked = [(item.turns, [text]) for item, each in zip(items, texts, strict=True) for text in each]
     ratings = iter(ratings_of(judge, asked))
     scored: list[list[Scored] | Dropped] = []
     for each in texts:
