@@ -24,6 +24,7 @@ COMMANDS = {
         "What broke in a run, where, and whether it lasted.",
     ),
     "watch": ("harness.cli.watch", "Judge each checkpoint that a training run writes."),
+    "synthesize": ("training.cli.synthesize", "Make the verified samples that a plan asks for."),
     "score": ("harness.cli.score", "Score stored answers again, without a model."),
     "judge": ("harness.cli.judge", "Find out whether a judge can be trusted."),
     "pairwise": ("harness.cli.pairwise", "Have a judge compare two evaluations' answers."),

@@ -23,7 +23,7 @@ def program(order: Order, ask: Ask) -> Iterator[Sample | Dropped]:
     families = _families(line.genre, line.skill)
     levels = LEVELS if line.level is None else (line.level,)
     for index in range(order.start, order.start + order.count):
-        key = f"synthesis/{order.seed}/{line.genre}/{line.skill}/{line.level}/{index}"
+        key = f"{order.seed}/{line.purpose}/{line.genre}/{line.skill}/{line.level}/{index}"
         chooser = Draw(key, "training")
         family, level = chooser.choice(families), chooser.choice(levels)
         item, _ = training_draw(family, level, key)

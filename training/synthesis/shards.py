@@ -155,9 +155,7 @@ def schema(kind: Kind) -> pyarrow.Schema:
     proof = [("proof", text), ("passed", pa.bool_()), ("proven", pa.bool_()), ("detail", text)]
     place = [("licence", text), ("round", pa.int32()), ("line", pa.int32()), ("purpose", text)]
     middle = [("answer", text), ("item", text)]
-    return pa.schema(
-        [("id", text), *skill, *middle, *proof, *origin, *place, ("filters", texts)]
-    )
+    return pa.schema([("id", text), *skill, *middle, *proof, *origin, *place, ("filters", texts)])
 
 
 def _write(path: Path, kind: Kind, rows: list[dict[str, Any]], lineage: Mapping[str, Any]) -> None:

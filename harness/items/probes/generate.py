@@ -132,9 +132,7 @@ def _item(family: Family, level: int, split: Split, key: str, index: int) -> Ite
     return _drawn(family, level, split, key, index)[0]
 
 
-def _drawn(
-    family: Family, level: int, split: Split, key: str, index: int
-) -> tuple[Item, Problem]:
+def _drawn(family: Family, level: int, split: Split, key: str, index: int) -> tuple[Item, Problem]:
     """One item without an id; `index` decides between seen (even) and unseen (odd) templates."""
     source = f"{family.name}@{family.version}/L{level}/{split}/{key}"
     seen = index % 2 == 0

@@ -1,0 +1,353 @@
+"""`harness synthesize`: from a plan to shards, their card, and the files that training reads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from harness.cli.options import print_rows, sandbox_option, table_options
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.gaps.plan import Plan
+    from training.synthesis.asking import Asking, Limits
+    from training.synthesis.lineage import Round
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OUTPUT = Path("synthesized")
+
+
+class _PlanFirst(click.Group):
+    """`harness synthesize PLAN.yaml` is `harness synthesize plan PLAN.yaml`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in (*self.commands, "-h", "--help"):
+            args = ["plan", *args]
+        return super().parse_args(ctx, args)
+
+
+def teacher_options(function: F) -> F:
+    """--teacher and all that concerns it."""
+    for option in reversed(
+        [
+            click.option(
+                "--teacher",
+                metavar="DIR|openai:URL#MODEL",
+                help="Who writes what no program can: a checkpoint, or a served model.",
+            ),
+            click.option(
+                "--teacher-licence", metavar="NAME", help="Its licence; otherwise its files say."
+            ),
+            click.option(
+                "--teacher-engine",
+                type=click.Choice(["auto", "vllm", "transformers"]),
+                default="auto",
+                show_default=True,
+                help="What runs a checkpoint.",
+            ),
+            click.option(
+                "--teacher-length", type=click.IntRange(min=1), help="Its context, in tokens."
+            ),
+            click.option(
+                "--teacher-gpus",
+                type=click.IntRange(min=1),
+                default=1,
+                show_default=True,
+                help="GPUs that vLLM spreads it over.",
+            ),
+            click.option(
+                "--teacher-concurrency",
+                type=click.IntRange(min=1),
+                default=32,
+                show_default=True,
+                help="Calls to a server at once.",
+            ),
+            click.option(
+                "--teacher-rate",
+                type=click.FloatRange(min=0, min_open=True),
+                help="Calls to a server started in a minute at most.",
+            ),
+            click.option(
+                "--max-tokens",
+                type=click.IntRange(min=1),
+                help="Tokens of the teacher that the round may take, prompts and replies together.",
+            ),
+            click.option(
+                "--max-cost",
+                type=click.FloatRange(min=0),
+                help="What the round may cost, in the currency of --price.",
+            ),
+            click.option("--price", metavar="IN,OUT", help="Of a million tokens in, and out."),
+            click.option(
+                "--max-hours",
+                type=click.FloatRange(min=0, min_open=True),
+                help="Hours that this run may take.",
+            ),
+        ]
+    ):
+        function = option(function)
+    return function
+
+
+@click.group("synthesize", cls=_PlanFirst)
+def command() -> None:
+    """Make the samples that a plan asks for: `harness synthesize PLAN.yaml`.
+
+    Every answer is proven where it can be; every sample is filtered, and compared with all
+    evaluation items and with the samples of all rounds. Stop it, kill it, repeat it: it goes on.
+    """
+
+
+@command.command("plan")
+@click.argument("plan_file", metavar="PLAN.yaml", type=click.Path(path_type=Path))
+@click.option(
+    "--student", metavar="NAME", help="Stop unless the plan was made for this checkpoint."
+)
+@teacher_options
+@click.option(
+    "-o",
+    "--output",
+    "output_dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=_OUTPUT,
+    show_default=True,
+    help="Where rounds lie, this one and the earlier ones.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    help="Processes that run programs [one for each core].",
+)
+@click.option(
+    "--chunk",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    help="Candidates that are ordered, and committed, at once.",
+)
+@click.option(
+    "--attempts",
+    type=click.FloatRange(min=1),
+    default=10.0,
+    show_default=True,
+    help="Candidates tried for each sample wanted, before a line is given up.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be made and by what; make nothing.")
+@sandbox_option
+@table_options
+def plan_command(
+    plan_file: Path,
+    student: str | None,
+    output_dir: Path,
+    workers: int | None,
+    chunk: int,
+    attempts: float,
+    dry_run: bool,
+    output: str | None,
+    **options: Any,
+) -> None:
+    """Make a plan's samples. `harness gaps CHECKPOINT --plan PLAN.yaml` writes the plan."""
+    # Threads make small products of vectors slower; numpy reads this when it is first imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from rich.console import Console
+
+    from harness.errors import HarnessError
+    from harness.gaps.plan_file import load_plan
+
+    plan = load_plan(plan_file)
+    if student is not None and student not in (plan.student, plan.fingerprint):
+        raise HarnessError(
+            f"{plan_file}: made for {plan.student}, not for {student}; `harness gaps {student} "
+            "--plan FILE` writes that plan"
+        )
+    if dry_run:
+        _print_dry(plan, output_dir, options["teacher"] is not None, output)
+        return
+    from training.synthesis.progress_bar import progress_bar
+    from training.synthesis.run import Settings, synthesize
+    from training.synthesis.screening import open_screen
+
+    console = Console(stderr=output is not None)
+    settings = Settings(
+        workers or len(os.sched_getaffinity(0)),
+        chunk=chunk,
+        attempts=attempts,
+        hours=options["max_hours"],
+    )
+    with (
+        _asking(plan, output_dir, options, console) as asking,
+        progress_bar(console, lambda: None if asking is None else asking.tokens) as report,
+    ):
+        made = synthesize(plan, output_dir, open_screen, settings, asking, report)
+    _write_card(made)
+    if output is not None:
+        print_rows(made.lineage["lines"], output)
+    else:
+        _print_round(console, made)
+
+
+@command.command("card")
+@click.argument("place", metavar="ROUND", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def card_command(place: Path, as_json: bool) -> None:
+    """Print the quality card of a round's directory."""
+    import json
+
+    from training.synthesis.card import make_card
+    from training.synthesis.card_page import card_page
+    from training.synthesis.lineage import read_round
+
+    card = make_card(read_round(place))
+    if as_json:
+        click.echo(json.dumps(card.to_dict(), ensure_ascii=False, indent=2))
+    else:
+        click.echo(card_page(card), nl=False)
+
+
+@contextmanager
+def _asking(
+    plan: Plan, output: Path, options: dict[str, Any], console: Console
+) -> Iterator[Asking | None]:
+    """The teacher with its journal and its budget; None without one."""
+    limits = _limits(options)
+    if options["teacher"] is None:
+        yield None
+        return
+    from training.synthesis.asking import Asking
+    from training.synthesis.journal import Journal
+    from training.synthesis.run import round_home
+    from training.synthesis.teachers import open_teacher
+
+    teacher = open_teacher(
+        options["teacher"],
+        licence=options["teacher_licence"],
+        engine=options["teacher_engine"],
+        max_length=options["teacher_length"],
+        tensor_parallel_size=options["teacher_gpus"],
+        concurrency=options["teacher_concurrency"],
+        per_minute=options["teacher_rate"],
+    )
+    licence = teacher.about.licence
+    told = f"teacher {teacher.about.name}, licence {licence.name}"
+    console.print(told, style="dim", markup=False, highlight=False)
+    if licence.warning:
+        click.secho(f"warning: {licence.warning}", fg="yellow", err=True)
+    journal = Journal(output / "replies.sqlite")
+    try:
+        yield Asking(teacher, journal, round_home(output, plan).name, limits)
+    finally:
+        teacher.close()
+        journal.close()
+
+
+def _limits(options: dict[str, Any]) -> Limits:
+    """Raises HarnessError for options that do not go together."""
+    from harness.errors import HarnessError
+    from harness.judge.budget import Price
+    from training.synthesis.asking import Limits
+
+    price = None
+    if options["price"] is not None:
+        try:
+            given, taken = map(float, options["price"].split(","))
+        except ValueError:
+            raise HarnessError(
+                f"--price {options['price']}: expected two numbers, e.g. 2.5,10"
+            ) from None
+        price = Price(given, taken)
+    if options["max_cost"] is not None and price is None:
+        raise HarnessError("--max-cost needs --price IN,OUT, the price of a million tokens")
+    if options["teacher"] is None and (
+        asked := [
+            name
+            for name in ("teacher_licence", "max_tokens", "max_cost", "price")
+            if options[name] is not None
+        ]
+    ):
+        raise HarnessError(
+            f"--{asked[0].replace('_', '-')} is of a teacher: name it with --teacher"
+        )
+    return Limits(options["max_tokens"], options["max_cost"], price, options["max_hours"])
+
+
+def _write_card(made: Round) -> None:
+    import json
+
+    from training.synthesis.card import make_card
+    from training.synthesis.card_page import card_page
+    from training.synthesis.shards import replace_text
+
+    card = make_card(made)
+    replace_text(made.home / "card.md", card_page(card))
+    text = json.dumps(card.to_dict(), ensure_ascii=False, indent=2)
+    replace_text(made.home / "card.json", text + "\n")
+
+
+def _print_dry(plan: Plan, output: Path, teacher: bool, form: str | None) -> None:
+    """What would be made of each line, and by what; raises HarnessError where nothing can."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from training.synthesis.catalogue import choose
+    from training.synthesis.run import round_home
+
+    rows = [
+        {
+            "genre": line.genre,
+            "skill": line.skill,
+            "level": line.level,
+            "samples": line.samples,
+            "purpose": line.purpose,
+            "generator": choose(line, teacher).id,
+            "why": line.why,
+        }
+        for line in plan.lines
+    ]
+    if form is not None:
+        print_rows(rows, form)
+        return
+    console = Console()
+    table = Table(box=None, header_style="dim")
+    for name in rows[0] if rows else ():
+        table.add_column(name, justify="right" if name == "samples" else "left")
+    for row in rows:
+        table.add_row(*("" if cell is None else _cell(cell) for cell in row.values()))
+    console.print(table)
+    home = round_home(output, plan)
+    text = f"{plan.samples:,} samples would go to {home}; nothing was made"
+    console.print(text, markup=False, highlight=False)
+
+
+def _print_round(console: Console, made: Round) -> None:
+    """What became of the candidates, in counts that add up, and where the samples are."""
+    lineage = made.lineage
+    counts = lineage["counts"]
+    parts = [f"kept {counts['kept']:,}"]
+    parts += [f"{stage} {number:,}" for stage, number in counts["dropped"].items()]
+    short = sum(line["ended"] == "exhausted" for line in lineage["lines"])
+    rate = counts["kept"] / lineage["seconds"] if lineage["seconds"] else 0.0
+    told = [
+        f"{counts['kept']:,} of {counts['wanted']:,} samples in {lineage['seconds']:,.1f} s, "
+        f"{rate:,.1f}/s",
+        f"candidates {counts['tried']:,} = {' + '.join(parts)}",
+    ]
+    if lineage["stopped"]:
+        told.append(f"stopped: {lineage['stopped']}; repeat the command with more to go on")
+    if short:
+        told.append(f"{short} lines used up their attempts; {made.home / 'card.md'} says which")
+    told.append(f"{made.home}: {len(lineage['shards'])} shards, lineage.json, card.md")
+    for line in told:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _cell(value: Any) -> Any:
+    from rich.text import Text
+
+    return Text(f"{value:,}" if isinstance(value, int) else str(value))
