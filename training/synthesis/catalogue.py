@@ -43,15 +43,55 @@ GENERATORS: Mapping[str, Entry] = {
             1,
             "training.synthesis.program:program",
             False,
-            "problems of the probe families, from training templates and contents",
+            "problems of the probe families, bare or worked out",
+        ),
+        Entry(
+            "written",
+            1,
+            "training.synthesis.written:written",
+            True,
+            "questions from personas, and their answers",
+        ),
+        Entry(
+            "dialogue",
+            1,
+            "training.synthesis.dialogues:dialogue",
+            True,
+            "two turns, of which the second changes a premise",
+        ),
+        Entry(
+            "evolve",
+            1,
+            "training.synthesis.evolve:evolve",
+            True,
+            "questions made harder, narrower or rarer",
+        ),
+        Entry(
+            "back_translate",
+            1,
+            "training.synthesis.back_translate:back_translate",
+            True,
+            "the problem that a function solves, solved anew",
+        ),
+        Entry(
+            "rewrite",
+            1,
+            "training.synthesis.rewrite:rewrite",
+            True,
+            "a document's facts in many styles and both directions",
         ),
     )
 }
 
+# Settings that one generator alone has a use for.
+_TOLD_BY = {"documents": "rewrite", "code": "back_translate", "seeds": "evolve"}
+
 
 def choose(line: Line, teacher: bool) -> Entry:
-    """The generator of a line: the one that it names, else `program` where the genre has probe
-    families. `teacher`: whether there is one.
+    """The generator of a line. `teacher`: whether there is one.
+
+    The one that the line names; else the one that its settings are for; else `program`, where a
+    probe family has its skill or genre; else `written`.
 
     Raises HarnessError for an unknown name, a generator that needs the teacher there is not, and a
     line that nothing can make.
@@ -77,7 +117,19 @@ def choose(line: Line, teacher: bool) -> Entry:
 
 
 def _fitting(line: Line, teacher: bool) -> Entry | None:
-    return GENERATORS["program"] if line.genre in PROBE_GENRES else None
+    for setting, name in _TOLD_BY.items():
+        if setting in line.settings:
+            return GENERATORS[name]
+    if line.genre in PROBE_GENRES and line.skill in ("", *_families()):
+        return GENERATORS["program"]
+    return GENERATORS["written"] if teacher else None
+
+
+@cache
+def _families() -> frozenset[str]:
+    from harness.items.probes.catalogue import FAMILIES
+
+    return frozenset(family.name for family in FAMILIES)
 
 
 @cache

@@ -28,7 +28,7 @@ from training.synthesis.asking import Asking, BudgetSpentError
 from training.synthesis.catalogue import Entry, choose
 from training.synthesis.lineage import Made, Round, read_round, write_round
 from training.synthesis.screening import Outcome, Screen, passed
-from training.synthesis.shards import LINEAGE, Row, find_shards, samples_in
+from training.synthesis.shards import LINEAGE, Row, samples_in
 from training.synthesis.supply import Job, Supply, answered
 from training.synthesis.types import Sample
 from training.synthesis.work import IDENTITY, LineState, Work
@@ -149,7 +149,7 @@ def _earlier(output: Path, home: Path) -> list[str]:
 def _remember(screen: Screen, output: Path, earlier: Sequence[str], work: Work) -> None:
     """Fills the index with what earlier rounds, and this one so far, have kept. All of it was new
     when it was kept, so nothing is compared again but for equality."""
-    before = (row for name in earlier for row in samples_in(find_shards(output / name)))
+    before = (row for name in earlier for row in samples_in(read_round(output / name).shards))
     rows = itertools.chain(before, work.rows())
     while texts := [row.sample.text for row in itertools.islice(rows, _REMEMBERED)]:
         screen.index.admit(texts, [1.0] * len(texts))
@@ -249,7 +249,7 @@ class _Making:
             state.ended = "exhausted"
         state.seconds += time.monotonic() - begun
         rows = [self._row(one, job) for one in fates if isinstance(one, Sample)]
-        self.work.commit(job.index, start, rows, state)
+        self.work.commit(job.index, job.entry.teacher, start, rows, state)
         self._tell(job)
 
     def _row(self, sample: Sample, job: Job) -> Row:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Protocol
 
+from harness.gaps.plan import Line
 from harness.scoring.code.types import Runner
 from training.synthesis.near_duplicates import THRESHOLD
 from training.synthesis.types import Dropped, Filter, Proof, Sample
@@ -56,14 +57,23 @@ class Screen:
         return (VERIFICATION, *self.filters, CONTAMINATION, DUPLICATES)
 
 
-def examined(outcomes: Iterable[Outcome], filters: Mapping[str, Filter]) -> list[Outcome]:
+def filters() -> dict[str, Filter]:
+    """The filters of samples, by name, in order; verification is a stage of its own."""
+    from training.synthesis.filters import FILTERS
+
+    return {name: check for name, check in FILTERS.items() if name != VERIFICATION}
+
+
+def examined(
+    outcomes: Iterable[Outcome], line: Line, filters: Mapping[str, Filter]
+) -> list[Outcome]:
     """Verification and filters: all that looks at one sample alone, so that any process can do it.
     A kept sample carries the proof that was made here."""
-    return [_examined(one, filters) if isinstance(one, Sample) else one for one in outcomes]
+    return [_examined(one, line, filters) if isinstance(one, Sample) else one for one in outcomes]
 
 
-def _examined(sample: Sample, filters: Mapping[str, Filter]) -> Outcome:
-    found = proof_of(sample)
+def _examined(sample: Sample, line: Line, filters: Mapping[str, Filter]) -> Outcome:
+    found = proof_of(sample, line)
     if not found.passed:
         return Dropped(VERIFICATION, f"{found.method}: {found.detail}", sample.text)
     kept = replace(sample, proof=found)
@@ -73,10 +83,10 @@ def _examined(sample: Sample, filters: Mapping[str, Filter]) -> Outcome:
     return kept
 
 
-def proof_of(sample: Sample) -> Proof:
+def proof_of(sample: Sample, line: Line) -> Proof:
     """`prove` with this process's sandbox where the sample needs one."""
     needs_sandbox = sample.item is not None and sample.item.code is not None
-    return prove(sample, _runner() if needs_sandbox else None)
+    return prove(sample, line, _runner() if needs_sandbox else None)
 
 
 @cache
@@ -141,8 +151,7 @@ def open_screen() -> Screen:
     items must not be trained on.
     """
     from training.synthesis.decontaminate import Decontamination
-    from training.synthesis.filters import FILTERS
     from training.synthesis.near_duplicates import NearDuplicates
 
     against = Decontamination.open()
-    return Screen(FILTERS, against.reasons, NearDuplicates(), against.evalsets)
+    return Screen(filters(), against.reasons, NearDuplicates(), against.evalsets)

@@ -21,7 +21,7 @@ from harness.errors import HarnessError
 from harness.gaps.plan import Line
 from training.synthesis.asking import Asking, BudgetSpentError
 from training.synthesis.catalogue import Entry, generator
-from training.synthesis.screening import Outcome, examined
+from training.synthesis.screening import Outcome, examined, filters
 from training.synthesis.types import Ask, Dropped, Order, Prompt, Reply
 
 # So much more than a line wants is ordered of a program at first, whose candidates cost next to
@@ -55,12 +55,10 @@ def no_teacher(prompts: Sequence[Prompt]) -> list[Reply]:
 def candidates(name: str, order: Order, ask: Ask = no_teacher, teacher: str = "") -> list[Outcome]:
     """A generator's candidates for an order, proven and filtered; runs in any process. They bear
     the name of the teacher that wrote them."""
-    from training.synthesis.filters import FILTERS
-
     found = generator(name)(order, ask)
     if teacher:
         found = (_by(one, teacher) for one in found)
-    return examined(found, FILTERS)
+    return examined(found, order.line, filters())
 
 
 def _by(one: Outcome, teacher: str) -> Outcome:

@@ -14,30 +14,34 @@ from dataclasses import replace
 from functools import cache
 
 from harness.errors import HarnessError
+from harness.gaps.plan import Line
 from harness.items.code_task import CodeTask
 from harness.items.probes.catalogue import FAMILIES
 from harness.items.probes.coding import CODING
 from harness.items.probes.family import Family, Problem
 from harness.items.probes.generate import training_draw
 from harness.items.probes.reasoning import REASONING
-from harness.items.probes.verify import is_proven, solve_question
+from harness.items.probes.verify import is_proven
 from harness.items.schema import Item
 from harness.scoring import extract_math_answer, format_fault, math_equal, score_answer
 from harness.scoring.code.score import score_code
 from harness.scoring.code.types import CodeOutcome, Runner, code_run
 from harness.scoring.constraints import verdicts
-from training.synthesis.types import Method, Proof, Sample
+from training.synthesis.candidates import candidate_key
+from training.synthesis.questions import STATEMENTS
+from training.synthesis.types import Method, Order, Proof, Sample
 
-# What a teacher alone could confirm: the claim stands as a claim.
-_CLAIMS: tuple[Method, ...] = ("agreement", "document", "judged", "unproven")
-# Ids of training items, as `training_samples` and the generators write them.
-_DRAWN = re.compile(r"([a-z]+/[a-z_-]+)/L([1-5])/train/(.+)")
+# What a teacher, or its program, alone could confirm: the claim stands as a claim.
+_CLAIMS: tuple[Method, ...] = ("math-equality", "agreement", "document", "judged", "unproven")
+# Ids of the items of `training_samples`.
+_DRAWN = re.compile(r"([a-z]+/[a-z_-]+)/L[1-5]/train/(.+)")
 
 
-def prove(sample: Sample, runner: Runner | None = None) -> Proof:
+def prove(sample: Sample, line: Line | None = None, runner: Runner | None = None) -> Proof:
     """The proof of a sample's last answer, made here.
 
-    runner  runs programs; a sample that needs one fails without
+    line    of the plan that it was made for: a program's candidate is drawn anew from it
+    runner  runs programs; a sample that needs one is an error without
 
     In turn: the item must be the last question that is asked; the reply must come to the item's
     answer, and so must the bare answer; and that answer must be right. A sample without an item
@@ -67,8 +71,8 @@ def prove(sample: Sample, runner: Runner | None = None) -> Proof:
         return claim if claim.method in _CLAIMS else Proof("unproven", True, "open question")
     if (fault := _reply_fault(sample, item, reply)) is not None:
         return Proof(claim.method, False, fault)
-    if (drawn := _drawn(item)) is not None:
-        return _prove_drawn(item, *drawn)
+    if (family := _families().get(item.skill)) is not None and not sample.origin.teacher:
+        return _prove_drawn(sample, item, family, line)
     if claim.method in _CLAIMS:
         return claim
     return Proof(claim.method, False, f"nothing here repeats a proof by {claim.method}")
@@ -146,26 +150,34 @@ def _families() -> dict[str, Family]:
     return {family.name: family for family in FAMILIES}
 
 
-def _drawn(item: Item) -> tuple[Family, Item, Problem] | None:
-    """The family that an item's id names, with the item and problem drawn anew; None where the
-    id is no training draw's."""
-    found = _DRAWN.fullmatch(item.id)
-    family = _families().get(found[1]) if found else None
-    if found is None or family is None:
+def _prove_drawn(sample: Sample, item: Item, family: Family, line: Line | None) -> Proof:
+    """A program's sample beside the problem that its line, seed and number draw."""
+    method, key = sample.proof.method, _key(sample, item, line)
+    if key is None or item.level is None:
+        return Proof(method, False, f"nothing says how {family.name} drew it")
+    again, problem = training_draw(family, item.level, key)
+    if (item.answer, item.accept) != (again.answer, again.accept):
+        return Proof(method, False, f"{family.name} draws the answer {again.answer[:40]!r}")
+    asked = item.turns[-1]
+    worded = asked == again.turns[0] and (item.format, item.metric) == (again.format, again.metric)
+    if not worded and not any(text in asked for text in _statements(family, problem)):
+        return Proof(method, False, f"not the question that {family.name} draws")
+    if family in (*CODING, *REASONING) and not is_proven(family.name, problem):
+        return Proof("solver", False, "not the only answer")
+    return Proof(method, True, sample.proof.detail or "drawn anew")
+
+
+def _key(sample: Sample, item: Item, line: Line | None) -> str | None:
+    """What a program's draw is seeded by."""
+    if found := _DRAWN.fullmatch(item.id):
+        return found[2]
+    if line is None:
         return None
-    again, problem = training_draw(family, int(found[2]), found[3])
-    return family, again, problem
+    origin = sample.origin
+    order = Order(line, origin.seed, origin.index, 1)
+    return candidate_key(origin.generator, order, origin.index)
 
 
-def _prove_drawn(item: Item, family: Family, again: Item, problem: Problem) -> Proof:
-    if item.hash != again.hash:
-        return Proof("solver", False, f"not the question and answer of {family.name}")
-    if family in CODING:
-        if solve_question(family.name, item.turns[0]) != (item.answer,):
-            return Proof("solver", False, "its program gives something else")
-        return Proof("solver", True, "program run from the question's text")
-    if family in REASONING:
-        if not is_proven(family.name, problem):
-            return Proof("solver", False, "not the only answer")
-        return Proof("solver", True, "the only answer of all worlds allowed")
-    return Proof("solver", True, "drawn again")
+def _statements(family: Family, problem: Problem) -> list[str]:
+    """The problem in the words in which generators state it, without a demand for a format."""
+    return [text.format_map(problem.slots) for text in STATEMENTS.get(family.name, ())]

@@ -96,17 +96,20 @@ class Work:
         return states
 
     def parts(self) -> list[Path]:
-        """Committed chunks, by line and within a line in their order."""
+        """Committed chunks in the order in which they were made, which is that of the plan but for
+        lines that ask a teacher: those come last."""
         return sorted(self.home.glob("part-*.parquet"))
 
     def rows(self) -> Iterator[Row]:
-        """Everything kept so far, in the plan's order."""
+        """Everything kept so far, in the order of `parts`."""
         for path in self.parts():
             yield from read_shard(path)
 
-    def commit(self, line: int, start: int, rows: Sequence[Row], state: LineState) -> None:
+    def commit(
+        self, line: int, teacher: bool, start: int, rows: Sequence[Row], state: LineState
+    ) -> None:
         """Keeps the outcome of a chunk that began at candidate `start`."""
-        path = self.home / f"part-{line:06d}-{start:012d}.parquet"
+        path = self.home / f"part-{teacher:d}-{line:06d}-{start:012d}.parquet"
         write_shard(path, rows, {"line": line, "state": state.to_dict()})
 
     def remove(self) -> None:
