@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from harness.gaps.plan import Plan
     from training.synthesis.asking import Asking, Limits
+    from training.synthesis.export import Form
     from training.synthesis.lineage import Round
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -209,6 +210,37 @@ def card_command(place: Path, as_json: bool) -> None:
         click.echo(json.dumps(card.to_dict(), ensure_ascii=False, indent=2))
     else:
         click.echo(card_page(card), nl=False)
+
+
+@command.command("export")
+@click.argument("shards", metavar="SHARDS", type=click.Path(path_type=Path))
+@click.option(
+    "--to",
+    "form",
+    type=click.Choice(["sft", "text", "dpo", "megatron"]),
+    required=True,
+    help="Chats, plain dialogue text, preference pairs, or Megatron's indexed dataset.",
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
+@click.option(
+    "--tokenizer",
+    type=click.Path(path_type=Path),
+    help="megatron: the checkpoint directory whose tokenizer is used.",
+)
+@click.option("--chat", is_flag=True, help="megatron: by the tokenizer's chat template.")
+def export_command(
+    shards: Path,
+    form: Form,
+    output: Path,
+    tokenizer: Path | None,
+    chat: bool,
+) -> None:
+    """Write SHARDS (a file, a round's directory, or a directory of rounds) for training."""
+    from training.synthesis.export import export
+
+    done = export(shards, form, output, tokenizer, chat)
+    tokens = "" if done.tokens is None else f", {done.tokens:,} tokens"
+    click.echo(f"{done.rows:,} rows{tokens}: {', '.join(map(str, done.paths))}")
 
 
 @contextmanager
