@@ -23,7 +23,13 @@ from harness.items.probes.generate import training_draw
 from harness.items.probes.reasoning import REASONING
 from harness.items.probes.verify import is_proven
 from harness.items.schema import Item
-from harness.scoring import extract_math_answer, format_fault, math_equal, score_answer
+from harness.scoring import (
+    extract_math_answer,
+    find_answer,
+    format_fault,
+    math_equal,
+    score_answer,
+)
 from harness.scoring.code.score import score_code
 from harness.scoring.code.types import CodeOutcome, Runner, code_run
 from harness.scoring.constraints import verdicts
@@ -142,6 +148,11 @@ def _reply_fault(sample: Sample, item: Item, reply: str) -> str | None:
             return f"the bare answer {sample.answer[:40]!r} is not the item's {item.answer[:40]!r}"
     if _lenient(item, reply) < 1.0:
         return f"the reply does not come to {item.answer[:40]!r}"
+    # A careful reader takes the first clear answer; a reply to learn from has no second one.
+    end = reply.rstrip().rsplit("\n", 1)[-1]
+    short = item.format.kind in ("choice", "integer", "number")
+    if short and find_answer(end, item) is not None and _lenient(item, end) < 1.0:
+        return f"the reply ends on another answer than {item.answer[:40]!r}"
     return None
 
 
