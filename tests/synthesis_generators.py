@@ -30,16 +30,21 @@ def words(seed: str, count: int) -> str:
     return "と".join(WORDS[byte % len(WORDS)] for byte in digest[:count])
 
 
+def _question(order: Order, index: int) -> str:
+    return f"{words(f'question/{order.line.skill}/{order.seed}/{index}', 24)}とは何ですか。"
+
+
+def _reply(order: Order, index: int) -> str:
+    return f"はい。{words(f'reply/{order.line.skill}/{order.seed}/{index}', 24)}の話をいたします。"
+
+
 def mixed(order: Order, ask: Ask) -> Iterator[Sample | Dropped]:
     """Of ten candidates one is dropped by the generator, one unproven, one in plain style, one an
     evaluation item, one a copy of an earlier one; the rest is good."""
     items = load_evalset(find_evalset("basics")).items
     good = Proof("document", True)
     for index in range(order.start, order.start + order.count):
-        told = f"{words(f'{order.line.skill}/{order.seed}/{index}', 24)}について話してください。"
-        reply = (
-            f"はい。{words(f'{order.line.skill}/{order.seed}/{index}/reply', 24)}の話をいたします。"
-        )
+        told, reply = _question(order, index), _reply(order, index)
         match index % 10:
             case 1:
                 yield Dropped("unreadable", "no answer in it", told)
@@ -52,9 +57,7 @@ def mixed(order: Order, ask: Ask) -> Iterator[Sample | Dropped]:
                 asked = items[index // 10 % len(items)].turns[0]
                 yield _open(order, index, asked, reply, good)
             case 9:
-                first = f"{words(f'{order.line.skill}/{order.seed}/0', 24)}について話してください。"
-                again = f"はい。{words(f'{order.line.skill}/{order.seed}/0/reply', 24)}の話をいたします。"
-                yield _open(order, index, first, again, good)
+                yield _open(order, index, _question(order, 0), _reply(order, 0), good)
             case _:
                 yield _open(order, index, told, reply, good)
 

@@ -193,7 +193,8 @@ class Asking:
             generation = done.result()
         except CancelledError:
             self._settle(amounts, _nothing(key))
-            self._land(key, arrived, lambda: arrived.cancel())
+            # Not cancelled: who waits for several futures waits for ever for a cancelled one.
+            self._land(key, arrived, lambda: arrived.set_exception(BudgetSpentError("withdrawn")))
             return
         except Exception as error:
             self._settle(amounts, _nothing(key))
@@ -237,7 +238,7 @@ class Asking:
 
 
 def _came(future: Future[Reply]) -> bool:
-    return not future.cancelled()
+    return not isinstance(future.exception(), BudgetSpentError)
 
 
 def _nothing(key: str) -> Generation:

@@ -3,6 +3,7 @@ dataset. Each appears whole or not at all."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ def _write(output: Path, texts: Iterator[str]) -> Exported:
     except OSError as error:
         raise _unwritable(output, error) from None
     finally:
-        unfinished.unlink(missing_ok=True)
+        _discard(unfinished)
     return Exported((output,), count)
 
 
@@ -142,8 +143,7 @@ def _megatron(
     except OSError as error:
         raise _unwritable(output, error) from None
     finally:
-        for draft in drafts:
-            draft.unlink(missing_ok=True)
+        _discard(*drafts)
     return Exported((data, index), documents, tokens)
 
 
@@ -179,6 +179,12 @@ def _encoder(
         return np.asarray(ids if ids and ids[-1] == end else [*ids, end], dtype=np.int32)
 
     return encode, len(tokenizer)
+
+
+def _discard(*drafts: Path) -> None:
+    for draft in drafts:
+        with contextlib.suppress(OSError):
+            draft.unlink()
 
 
 def _unwritable(path: Path, error: OSError) -> HarnessError:
