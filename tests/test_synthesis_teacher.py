@@ -288,7 +288,7 @@ def test_a_round_with_a_real_checkpoint_adds_up_and_is_repeated_from_its_journal
         journal = Journal(tmp_path / "replies.sqlite")
         try:
             one = Asking(teacher, journal, "r")
-            return synthesize(PLAN, output, open_screen, Settings(chunk=chunk, attempts=2), one)
+            return synthesize(PLAN, output, open_screen, Settings(chunk=chunk, attempts=1), one)
         finally:
             teacher.close()
             journal.close()

@@ -28,7 +28,7 @@ _NOTED = (
         "the Qwen terms demand that models trained on its outputs say so",
     ),
     (
-        re.compile(r"openai|anthropic|claude|gpt-", re.IGNORECASE),
+        re.compile(r"openai|anthropic|\bclaude|\bgpt\b", re.IGNORECASE),
         "its provider's terms may forbid training competing models on its outputs",
     ),
 )
