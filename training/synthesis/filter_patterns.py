@@ -52,7 +52,7 @@ CASUAL = re.compile(
 SELF = re.compile(
     r"(?:AI|ＡＩ|人工知能)(?:言語)?(?:アシスタント|モデル)?(?:として(?:の私|は|、|，|お)|なので|ですので|ですから|である私|のため、)"
     r"|(?:私|わたし|僕|当方)は(?:、)?(?:AI|ＡＩ|人工知能|大規模言語モデル|言語モデル|チャットボット|プログラム(?:です|なので))"
-    r"|(?:大規模)?言語モデル(?:として|なので|である|です)|言語モデル|学習データ(?:に|の)|(?:知識|情報)の(?:カットオフ|期限)"
+    r"|(?:大規模)?言語モデル(?:として|なので|である|です)|言語モデル|(?:私|わたし)の学習データ|学習データ(?:に含まれ|の期限|の範囲)|(?:知識|情報)の(?:カットオフ|期限)"
     r"|[Aa]s an? (?:AI|artificial|large language|language model)|I am an AI|I'm an AI"
     r"|language model|ChatGPT|GPT-?[345]|OpenAI|Anthropic"
     r"|\bClaude\b(?! (?:Monet|Debussy|Shannon|Bernard))|\bGemini\b|\bGemma\b|\bLLaMA\b"
@@ -115,9 +115,11 @@ CONTROL = re.compile(
 HTML = re.compile(
     r"&(?:nbsp|amp|lt|gt|quot|#[0-9]+);|</?(?:div|span|p|font|table|td|tr|body|html)\b[^>]*>"
 )
-# Where a sentence cannot end: particles and forms that go on, a comma, an opening bracket.
+# Where a text cannot end: a comma, an opening bracket; and, but for verse and letters (田中より),
+# particles and forms that go on.
+OPEN = re.compile(r"[、，,「『（(【〈・]\Z")
 CUT = re.compile(
-    r"(?:[、，,「『（(【〈・]|(?:は|が|を|に|へ|や|から|まで|より|ので|ため|という|として|であり|れば|たら|ても|ながら"
-    r"|および|または|また|そして|しかし|したがって|例えば|たとえば))\Z"
+    r"(?:は|が|を|に|へ|や|から|まで|より|ので|ため|という|として|であり|れば|たら|ても|ながら"
+    r"|および|または|また|そして|しかし|したがって|例えば|たとえば)\Z"
 )
 LIST_LINE = re.compile(r"\s*(?:[-*+・●○■◆|>#]|\(?[0-9]{1,3}[.)．、:：]|[①-⑳])")

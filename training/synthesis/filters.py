@@ -173,7 +173,8 @@ def length(sample: Sample) -> str | None:
             continue
         if len(answer) < least:
             return f"{len(answer)} characters, at least {least}"
-        if fault := _cut(answer):
+        free = sample.genre == "writing" or words.ASKS_CREATIVE.search(asked) is not None
+        if fault := _cut(answer, free):
             return fault
     return None if seen else "no answer"
 
@@ -195,9 +196,9 @@ def language(sample: Sample) -> str | None:
 
 
 def politeness(sample: Sample) -> str | None:
-    """Plain style where です・ます is due. Free are writing, roleplay of a casual character, what was
-    proven to obey rules, and questions that ask for another style. Sentences that stand in the
-    question are quoted and do not count."""
+    """Plain style where です・ます is due. Free are writing, casual characters of roleplay, all
+    that was proven to obey rules, and questions that ask for another style. Entries of lists and
+    sentences of the question do not count: even polite texts put those in short form."""
     if sample.genre == "writing" or _by_rules(sample):
         return None
     for one in exchanges(sample):
@@ -206,7 +207,9 @@ def politeness(sample: Sample) -> str | None:
             continue
         if sample.genre == "roleplay" and _is_casual(sample, scene):
             continue
-        own = [text for text in sentences(one.answer) if text not in one.question]
+        lines = without_code(one.answer).split("\n")
+        prose = "\n".join(line for line in lines if not words.LIST_LINE.match(line))
+        own = [text for text in sentences(prose) if text not in one.question]
         ends = [ending(text) for text in own]
         polite, plain = ends.count("polite"), ends.count("plain")
         if plain > MOST_PLAIN * (polite + plain):
@@ -269,12 +272,13 @@ def _open_fence(text: str) -> bool:
     return bool(opened)
 
 
-def _cut(answer: str) -> str | None:
-    """How the end of a free answer shows that it was cut."""
+def _cut(answer: str, free: bool) -> str | None:
+    """How the end of an answer shows that it was cut; verse and letters are `free` in it."""
     line = answer.rsplit("\n", 1)[-1]
     if _FENCE.match(line) or words.LIST_LINE.match(line):
         return None
-    if words.CUT.search(unify(line).rstrip(" *_")):
+    end = unify(line).rstrip(" *_")
+    if words.OPEN.search(end) or (not free and words.CUT.search(end)):
         return f"ends in the middle of a sentence: {_shown(line[-12:])}"
     for opening, closing in ("「」", "『』", "（）"):
         if answer.count(opening) > answer.count(closing):
