@@ -99,12 +99,13 @@ def _sample(
     question, answer = item.turns[0], item.answer
     if traced and trace is not None:
         closing = draw.choice(closings(problem, trace))
-        question = traced_question(draw, family, problem, closing)
-        answer = traced_answer(draw, trace, closing)
-        item = dataclasses.replace(item, turns=(question,), template=None, seen=None)
-        if score_answer(item, answer, "stop")[2].value < 1:
-            return Dropped("verification", "the solution's end is not read as its answer", answer)
-        origin = dataclasses.replace(origin, template=f"{family} worked")
+        asked = traced_question(draw, family, problem, closing)
+        told = traced_answer(draw, trace, closing)
+        worked = dataclasses.replace(item, turns=(asked,), template=None, seen=None)
+        # A solution whose end a careful reader would take for another answer stays untold.
+        if score_answer(worked, told, "stop")[2].value == 1:
+            question, answer, item = asked, told, worked
+            origin = dataclasses.replace(origin, template=f"{family} worked")
     item = dataclasses.replace(item, id=f"{family}/L{item.level}/synthesis/{item.hash[:16]}")
     return Sample(
         genre=item.genre,

@@ -291,7 +291,8 @@ def closings(problem: Problem, trace: Trace) -> list[Closing]:
         return (
             [MARKED, MARKED, STATED, BOXED, SAID, SAID] if trace.said else [MARKED, STATED, BOXED]
         )
-    return [MARKED, MARKED, STATED]
+    # です reads as a part of a bare text.
+    return [MARKED, MARKED, STATED] if problem.format.kind != "pattern" else [MARKED]
 
 
 def traced_question(draw: Draw, family: str, problem: Problem, closing: Closing) -> str:

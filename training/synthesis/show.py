@@ -31,9 +31,15 @@ def show(
     skill: str, level: int | None, count: int, seed: int, name: str, settings: tuple[str, ...]
 ) -> None:
     """Print samples of a programmatic generator."""
+    from training.synthesis.drills import drill
+    from training.synthesis.premises import premise_change
     from training.synthesis.program import program
 
-    generators: dict[str, Generator] = {"program": program}
+    generators: dict[str, Generator] = {
+        "program": program,
+        "drill": drill,
+        "premise_change": premise_change,
+    }
     if name not in generators:
         raise click.UsageError(f"no generator {name!r}, expected one of {', '.join(generators)}")
     genre = skill.split("/")[0]
@@ -46,3 +52,7 @@ def show(
         settings=dict(one.split("=", 1) for one in settings),
     )
     print_samples(generators[name], line, count, seed)
+
+
+if __name__ == "__main__":
+    show()

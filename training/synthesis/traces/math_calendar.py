@@ -167,6 +167,8 @@ def _days(draw: Draw, problem: Problem) -> Trace:
     lead = draw.choice((f"{start}の翌日を1日目として数えます。", "月ごとに日数を数えます。", ""))
     if "年" not in start and start.split("月")[0] == end.split("月")[0]:
         lead = ""
+    elif steps[0].split("。")[0].endswith(("うるう年です", "うるう年ではありません")):
+        lead = lead or "途中の月の日数を順に足します。"
     return Trace((*([lead] if lead else []), *steps), str(value), f"日数は{value}日")
 
 
