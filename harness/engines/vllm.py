@@ -91,6 +91,9 @@ class VllmEngine:
                 "dtype": "float32" if dtype == "auto" else dtype,
                 "enforce_eager": True,
                 "block_size": CPU_BLOCK,
+                # A seeded request whose prompt is computed in two steps crashes vLLM 0.32 on CPU
+                # (it winds back a generator by its offset, and CPU generators have none).
+                "enable_chunked_prefill": False,
                 "kv_cache_memory_bytes": _kv_cache_bytes(path, kv_cache_gib),
             }
         else:

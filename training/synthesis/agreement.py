@@ -17,6 +17,7 @@ from harness.scoring.json_object import InvalidObjectError, parse_object
 from harness.scoring.math import extract_math_answer, math_equal
 from harness.scoring.math.equality import exactly_equal
 from harness.scoring.normalise import normalise
+from harness.scoring.reading import statement
 from training.synthesis import options
 from training.synthesis.asked import (
     UNPROVEN,
@@ -152,7 +153,7 @@ def _read_words(prompt: TeacherPrompt, question: Question, reply: Reply) -> Atte
     found = read(prompt, reply)
     if isinstance(found, Dropped):
         return found
-    words = normalise(found["answer"])
+    words = statement(found["answer"])
     return Attempt(reply_text(reply), words) if words else Dropped(STAGE, "empty", reply.text)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness.engines.types import Message
+from harness.errors import HarnessError
 from harness.items.code_task import CodeTask, CodeTest
 from harness.items.schema import FormatRule
 from harness.scoring.code.extract import extract_code
@@ -51,8 +52,14 @@ def back_translate(order: Order, ask: Ask) -> Iterator[Sample | Dropped]:
 
     The setting `code` names a JSONL file of functions (`snippets.snippets_of`); without it they
     are generated. A function that fails, or whose values a constant would give, is dropped before
-    the teacher is asked; a problem that shows code is dropped.
+    the teacher is asked; a problem that shows code is dropped. Raises HarnessError for a line of
+    another genre than coding.
     """
+    if order.line.genre != "coding":
+        raise HarnessError(
+            f"plan line {order.line.genre}/{order.line.skill}: back_translate makes coding "
+            "problems; give the line the genre coding, or another generator"
+        )
     indices = range(order.start, order.start + order.count)
     functions = _known([_snippet(order, index) for index in indices])
     numbered = [

@@ -25,6 +25,9 @@ from training.synthesis.types import Ask, Dropped, Order, Prompt, Proof
 
 STAGE = "judge"
 
+# What a judge is shown: questions by turn, and the answers to them.
+Shown = tuple[Sequence[str], Sequence[str]]
+
 
 def free(order: Order, ask: Ask, questions: Sequence[Question], judge: Ask | None) -> list[Outcome]:
     """One answer to each question, with the proof "judged" where `judge` is given and rates it
@@ -44,26 +47,34 @@ def free(order: Order, ask: Ask, questions: Sequence[Question], judge: Ask | Non
         return outcomes
     pairs = zip(questions, outcomes, strict=True)
     left = [(question, one) for question, one in pairs if isinstance(one, Answer)]
-    ratings = ratings_of(judge, [(question.turns, one.text) for question, one in left])
+    ratings = ratings_of(judge, [_shown(*one) for one in left])
     return merged(
         outcomes,
         [_judged(one, rating, least) for one, rating in zip(kept(outcomes), ratings, strict=True)],
     )
 
 
-def ratings_of(judge: Ask, answers: Sequence[tuple[tuple[str, ...], str]]) -> list[float | None]:
-    """A judge's ratings (1 to 10) of answers to the last of the questions before them, by the
+def ratings_of(judge: Ask, shown: Sequence[Shown]) -> list[float | None]:
+    """A judge's ratings (1 to 10) of the last answers of dialogues of one or two turns, by the
     project's own judge prompts; None for a verdict that cannot be read."""
     prompts = load_prompts()
-    prompt = prompts.prompt()
-    rendered = [render(prompt, ["\n\n".join(turns)], [[text]]) for turns, text in answers]
+    chosen = [prompts.prompt(len(questions) - 1) for questions, _ in shown]
+    rendered = [
+        render(prompt, questions, [answers])
+        for prompt, (questions, answers) in zip(chosen, shown, strict=True)
+    ]
     asked = [Prompt(one.messages, SAMPLING.max_tokens, SAMPLING.temperature) for one in rendered]
     replies = judge(asked) if asked else []
     ratings: list[float | None] = []
-    for one, reply in zip(rendered, replies, strict=True):
+    for prompt, one, reply in zip(chosen, rendered, replies, strict=True):
         found = read_verdict(prompt, one, reply.text, reply.finish)
         ratings.append(found.rating if isinstance(found, Reading) else None)
     return ratings
+
+
+def _shown(question: Question, answer: Answer) -> Shown:
+    said = [one.content for one in question.messages if one.role == "assistant"]
+    return question.turns, (*said, answer.text)
 
 
 def _judged(answer: Answer, rating: float | None, least: int) -> Outcome:

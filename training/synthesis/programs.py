@@ -73,13 +73,8 @@ def executed(order: Order, ask: Ask, questions: Sequence[Question]) -> list[Outc
         item = item_of(order, question, "", FormatRule("free"), "code", task)
         outcomes.append(Answer(found["answer"], "", proof, tested.label, item))
         runs += [code_run(task, own), code_run(task, again)]
-    ends = run_all(runs)
-    checked = [
-        _checked(answer, *pair)
-        for answer, pair in zip(
-            kept(outcomes), zip(ends[::2], ends[1::2], strict=True), strict=True
-        )
-    ]
+    ends, left = run_all(runs), kept(outcomes)
+    checked = [_checked(*one) for one in zip(left, ends[::2], ends[1::2], strict=True)]
     return merged(outcomes, checked)
 
 
