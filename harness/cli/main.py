@@ -23,6 +23,7 @@ COMMANDS = {
         "harness.cli.regressions",
         "What broke in a run, where, and whether it lasted.",
     ),
+    "gaps": ("harness.cli.gaps", "What lags, how surely, and what data would close it."),
     "watch": ("harness.cli.watch", "Judge each checkpoint that a training run writes."),
     "synthesize": ("training.cli.synthesize", "Make the verified samples that a plan asks for."),
     "score": ("harness.cli.score", "Score stored answers again, without a model."),

@@ -208,9 +208,8 @@ def _printable(text: str) -> str:
 def _scalar(value: str | int) -> str:
     if isinstance(value, int):
         return str(value)
-    return yaml.safe_dump(
-        value, allow_unicode=True, default_style='"', width=float("inf")
-    ).removesuffix("\n")
+    text: str = yaml.safe_dump(value, allow_unicode=True, default_style='"', width=float("inf"))
+    return text.removesuffix("\n")
 
 
 def _flow(settings: Mapping[str, str]) -> str:
