@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from harness.cli.options import print_rows, sandbox_option, table_options
+from harness.cli.options import print_rows, sandbox_option, store_option, table_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from training.synthesis.asking import Asking, Limits
     from training.synthesis.export import Form
     from training.synthesis.lineage import Round
+    from training.synthesis.screening import Screen
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -140,8 +141,17 @@ def command() -> None:
     show_default=True,
     help="Candidates tried for each sample wanted, before a line is given up.",
 )
+@click.option(
+    "--against",
+    "paths",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="A benchmark on disk that no sample may hold, besides every evalset and all that the "
+    "store has asked or imported.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be made and by what; make nothing.")
 @sandbox_option
+@store_option
 @table_options
 def plan_command(
     plan_file: Path,
@@ -150,7 +160,9 @@ def plan_command(
     workers: int | None,
     chunk: int,
     attempts: float,
+    paths: tuple[Path, ...],
     dry_run: bool,
+    store: str | None,
     output: str | None,
     **options: Any,
 ) -> None:
@@ -171,11 +183,18 @@ def plan_command(
     if dry_run:
         _print_dry(plan, output_dir, options["teacher"] is not None, output)
         return
+    from harness.store.database import store_path
     from training.synthesis.progress_bar import progress_bar
     from training.synthesis.run import Settings, synthesize
     from training.synthesis.screening import open_screen
 
     console = Console(stderr=output is not None)
+    results = store_path(store)
+    held = results if results.exists() else None
+
+    def screen() -> Screen:
+        return open_screen(held, paths)
+
     settings = Settings(
         workers or len(os.sched_getaffinity(0)),
         chunk=chunk,
@@ -186,7 +205,7 @@ def plan_command(
         _asking(plan, output_dir, options, console) as asking,
         progress_bar(console, lambda: None if asking is None else asking.tokens) as report,
     ):
-        made = synthesize(plan, output_dir, open_screen, settings, asking, report)
+        made = synthesize(plan, output_dir, screen, settings, asking, report)
     _write_card(made)
     if output is not None:
         print_rows(made.lineage["lines"], output)

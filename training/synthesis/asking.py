@@ -211,7 +211,8 @@ class Asking:
         try:
             reply = self._booked(key, prompt, reply, generation.error)
         except Exception as error:
-            self._land(key, arrived, lambda fault=error: arrived.set_exception(fault))
+            unkept = error
+            self._land(key, arrived, lambda: arrived.set_exception(unkept))
             return
         self._land(key, arrived, lambda: arrived.set_result(reply))
 

@@ -16,7 +16,7 @@ _ROLES = {"system": "システム", "user": "ユーザー", "assistant": "アシ
 
 def card_page(card: Card) -> str:
     """The card as Markdown."""
-    parts = (_head, _yield, _lines, _diversity, _shape, _dropped, _shown)
+    parts = (_head, _yield, _lines, _diversity, _shape, _dropped, _closest, _shown)
     return "\n".join(line for part in parts for line in part(card)) + "\n"
 
 
@@ -146,6 +146,17 @@ def _dropped(card: Card) -> Iterator[str]:
             yield ""
             yield f"{_inline(stage)}: {_inline(reason)}"
             yield from _fenced(text)
+    yield ""
+
+
+def _closest(card: Card) -> Iterator[str]:
+    if not card.lineage["closest"]:
+        return
+    yield "## Kept, and closest to something else"
+    for one in card.lineage["closest"]:
+        yield ""
+        yield f"{one['similarity']:.0%} like {_inline(one['like'][:200])}:"
+        yield from _fenced(one["text"])
     yield ""
 
 

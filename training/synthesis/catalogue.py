@@ -46,6 +46,27 @@ GENERATORS: Mapping[str, Entry] = {
             "problems of the probe families, bare or worked out",
         ),
         Entry(
+            "drill",
+            1,
+            "training.synthesis.drills:drill",
+            False,
+            "answers in exactly the form that is asked for",
+        ),
+        Entry(
+            "premise_change",
+            1,
+            "training.synthesis.premises:premise_change",
+            False,
+            "two turns of a family, of which the second changes a premise",
+        ),
+        Entry(
+            "facts",
+            1,
+            "training.synthesis.facts:facts",
+            False,
+            "triples asked from either side",
+        ),
+        Entry(
             "written",
             1,
             "training.synthesis.written:written",
@@ -84,7 +105,13 @@ GENERATORS: Mapping[str, Entry] = {
 }
 
 # Settings that one generator alone has a use for.
-_TOLD_BY = {"documents": "rewrite", "code": "back_translate", "seeds": "evolve"}
+_TOLD_BY = {
+    "shapes": "drill",
+    "triples": "facts",
+    "documents": "rewrite",
+    "code": "back_translate",
+    "seeds": "evolve",
+}
 
 
 def choose(line: Line, teacher: bool) -> Entry:

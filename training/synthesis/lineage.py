@@ -15,6 +15,7 @@ from harness.errors import HarnessError
 from harness.gaps.plan import Plan
 from harness.items.schema import content_hash
 from training.synthesis.asking import Spent
+from training.synthesis.screening import Close
 from training.synthesis.shards import LINEAGE, Row, file_hash, replace_text, write_shard
 from training.synthesis.teachers import About
 from training.synthesis.work import EXAMPLES, LineState, Work
@@ -32,6 +33,7 @@ class Made:
     filters     what every kept sample has passed, in order
     evalsets    items of each evalset that samples were compared with
     earlier     rounds whose samples the near-duplicates were looked for in, too
+    closest     kept samples most like another, or like an evaluation item, as far as this run saw
     stopped     why it ended before its time; "" where it did not
     """
 
@@ -43,6 +45,7 @@ class Made:
     earlier: tuple[str, ...]
     teacher: About | None
     spent: Spent | None
+    closest: tuple[Close, ...]
     stopped: str
 
 
@@ -110,6 +113,7 @@ def write_round(home: Path, made: Made, work: Work) -> Round:
             )
         ],
         "examples": _examples(made),
+        "closest": [asdict(one) for one in made.closest],
         "complete": not made.stopped,
         "stopped": made.stopped,
         "seconds": round(sum(state.seconds for state in made.states), 3),

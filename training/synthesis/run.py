@@ -114,6 +114,7 @@ def synthesize(
         earlier=tuple(earlier),
         teacher=asking.teacher.about if asking else None,
         spent=asking.spent if asking else None,
+        closest=tuple(screen.closest()),
         stopped=stopped,
     )
     return write_round(home, made, work)

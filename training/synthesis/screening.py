@@ -3,20 +3,26 @@ all evaluation items, and near-duplicates over all rounds; each drop has its sta
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import Protocol
 
 from harness.gaps.plan import Line
 from harness.scoring.code.types import Runner
-from training.synthesis.near_duplicates import THRESHOLD
+from training.synthesis.decontaminate import Decontamination, Match
+from training.synthesis.near_duplicates import THRESHOLD, NearDuplicates
 from training.synthesis.types import Dropped, Filter, Proof, Sample
 from training.synthesis.verify import prove
 
 VERIFICATION, CONTAMINATION, DUPLICATES = "verification", "decontamination", "near-duplicates"
 
 Outcome = Sample | Dropped
+
+# Of the closest pairs so many of each kind are shown.
+SHOWN = 10
 
 
 class Index(Protocol):
@@ -34,6 +40,16 @@ Decontaminate = Callable[[Sequence[Sample]], Sequence[str | None]]
 
 
 @dataclass(frozen=True)
+class Close:
+    """A sample that was kept, and what it is most like: an earlier sample, or an evaluation item
+    by its suite and id; `similarity` is the share of n-grams, 0 to 1."""
+
+    text: str
+    like: str
+    similarity: float
+
+
+@dataclass(frozen=True)
 class Screen:
     """What a round's samples must pass besides verification.
 
@@ -41,6 +57,7 @@ class Screen:
     decontaminate  compares with every item of every evalset
     index          of near-duplicates; it grows
     evalsets       how many items of each evalset were compared with, for the record
+    closest        the kept samples that are most like another one, or like an evaluation item
 
     Near-duplicates come last, so that the index holds exactly what was kept: no sample is lost to
     a copy that is not there, and a resumed round builds the same index from its own samples.
@@ -50,6 +67,7 @@ class Screen:
     decontaminate: Decontaminate
     index: Index
     evalsets: Mapping[str, int]
+    closest: Callable[[], Sequence[Close]] = tuple
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -144,14 +162,39 @@ def _copies(index: Index, samples: Sequence[Sample]) -> Sequence[int | None]:
     return index.admit([one.text for one in samples], thresholds) if samples else ()
 
 
-def open_screen() -> Screen:
-    """The screen with every filter, and all evalsets that can be named.
+def open_screen(
+    store: Path | None = None, paths: Sequence[Path] = (), seeds: Sequence[int] = (0,)
+) -> Screen:
+    """The screen with every filter, against every evalset of this project, its probes at these
+    seeds, all that a store has asked and imported, and benchmarks on disk.
 
-    Raises HarnessError where an evalset cannot be read: what was not compared with the evaluation
-    items must not be trained on.
+    Raises HarnessError where any of these cannot be read: what was not compared with the
+    evaluation items must not be trained on.
     """
-    from training.synthesis.decontaminate import Decontamination
-    from training.synthesis.near_duplicates import NearDuplicates
 
-    against = Decontamination.open()
-    return Screen(filters(), against.reasons, NearDuplicates(), against.evalsets)
+    against = Decontamination.build(store, paths, seeds)
+
+    def reasons(samples: Sequence[Sample]) -> list[str | None]:
+        found = against.check([one.text for one in samples])
+        return [None if one is None else _told(one) for one in found]
+
+    index = NearDuplicates()
+
+    def closest() -> list[Close]:
+        copies = [
+            Close(index.texts[one.number], index.texts[one.earlier], one.similarity)
+            for one in index.report(SHOWN)
+        ]
+        near = [
+            Close(one.text, f"{one.match.suite} {one.match.item}", one.match.overlap)
+            for one in against.report(SHOWN)
+        ]
+        return [*copies, *near]
+
+    held = {(one.suite, one.item) for one in against.texts}
+    counts = Counter(suite for suite, _ in held)
+    return Screen(filters(), reasons, index, dict(sorted(counts.items())), closest)
+
+
+def _told(match: Match) -> str:
+    return f"{match.suite} {match.item}: {match.method} {match.overlap:.0%}"

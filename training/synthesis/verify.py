@@ -8,20 +8,12 @@ check that the reply says what the sample says it says.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
 
 from harness.errors import HarnessError
 from harness.gaps.plan import Line
 from harness.items.code_task import CodeTask
-from harness.items.probes.catalogue import FAMILIES
-from harness.items.probes.coding import CODING
-from harness.items.probes.family import Family, Problem
-from harness.items.probes.generate import training_draw
-from harness.items.probes.reasoning import REASONING
-from harness.items.probes.verify import is_proven
 from harness.items.schema import Item
 from harness.scoring import (
     extract_math_answer,
@@ -33,14 +25,11 @@ from harness.scoring import (
 from harness.scoring.code.score import score_code
 from harness.scoring.code.types import CodeOutcome, Runner, code_run
 from harness.scoring.constraints import verdicts
-from training.synthesis.candidates import candidate_key
-from training.synthesis.questions import STATEMENTS
-from training.synthesis.types import Method, Order, Proof, Sample
+from training.synthesis.types import Method, Proof, Sample
+from training.synthesis.verify_drawn import BY_NAME, prove_drawn
 
 # What a teacher, or its program, alone could confirm: the claim stands as a claim.
 _CLAIMS: tuple[Method, ...] = ("math-equality", "agreement", "document", "judged", "unproven")
-# Ids of the items of `training_samples`.
-_DRAWN = re.compile(r"([a-z]+/[a-z_-]+)/L[1-5]/train/(.+)")
 
 
 def prove(sample: Sample, line: Line | None = None, runner: Runner | None = None) -> Proof:
@@ -77,8 +66,8 @@ def prove(sample: Sample, line: Line | None = None, runner: Runner | None = None
         return claim if claim.method in _CLAIMS else Proof("unproven", True, "open question")
     if (fault := _reply_fault(sample, item, reply)) is not None:
         return Proof(claim.method, False, fault)
-    if (family := _families().get(item.skill)) is not None and not sample.origin.teacher:
-        return _prove_drawn(sample, item, family, line)
+    if item.skill in BY_NAME and not sample.origin.teacher:
+        return prove_drawn(sample, item, line)
     if claim.method in _CLAIMS:
         return claim
     return Proof(claim.method, False, f"nothing here repeats a proof by {claim.method}")
@@ -151,44 +140,7 @@ def _reply_fault(sample: Sample, item: Item, reply: str) -> str | None:
     # A careful reader takes the first clear answer; a reply to learn from has no second one.
     end = reply.rstrip().rsplit("\n", 1)[-1]
     short = item.format.kind in ("choice", "integer", "number")
-    if short and find_answer(end, item) is not None and _lenient(item, end) < 1.0:
+    tells = "答え" in end or (short and find_answer(end, item) is not None)
+    if tells and _lenient(item, end) < 1.0:
         return f"the reply ends on another answer than {item.answer[:40]!r}"
     return None
-
-
-@cache
-def _families() -> dict[str, Family]:
-    return {family.name: family for family in FAMILIES}
-
-
-def _prove_drawn(sample: Sample, item: Item, family: Family, line: Line | None) -> Proof:
-    """A program's sample beside the problem that its line, seed and number draw."""
-    method, key = sample.proof.method, _key(sample, item, line)
-    if key is None or item.level is None:
-        return Proof(method, False, f"nothing says how {family.name} drew it")
-    again, problem = training_draw(family, item.level, key)
-    if (item.answer, item.accept) != (again.answer, again.accept):
-        return Proof(method, False, f"{family.name} draws the answer {again.answer[:40]!r}")
-    asked = item.turns[-1]
-    worded = asked == again.turns[0] and (item.format, item.metric) == (again.format, again.metric)
-    if not worded and not any(text in asked for text in _statements(family, problem)):
-        return Proof(method, False, f"not the question that {family.name} draws")
-    if family in (*CODING, *REASONING) and not is_proven(family.name, problem):
-        return Proof("solver", False, "not the only answer")
-    return Proof(method, True, sample.proof.detail or "drawn anew")
-
-
-def _key(sample: Sample, item: Item, line: Line | None) -> str | None:
-    """What a program's draw is seeded by."""
-    if found := _DRAWN.fullmatch(item.id):
-        return found[2]
-    if line is None:
-        return None
-    origin = sample.origin
-    order = Order(line, origin.seed, origin.index, 1)
-    return candidate_key(origin.generator, order, origin.index)
-
-
-def _statements(family: Family, problem: Problem) -> list[str]:
-    """The problem in the words in which generators state it, without a demand for a format."""
-    return [text.format_map(problem.slots) for text in STATEMENTS.get(family.name, ())]
