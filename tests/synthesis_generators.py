@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from unittest import mock
 
 from harness.engines.types import Message
 from harness.items.load import find_evalset, load_evalset
 from training.synthesis import catalogue
 from training.synthesis.catalogue import GENERATORS, Entry
+from training.synthesis.decontaminate import Decontamination
+from training.synthesis.screening import Screen, screen_against
 from training.synthesis.types import Ask, Dropped, Order, Origin, Prompt, Proof, Sample
 
 WORDS = tuple("海山川町森空雪風花鳥橋駅店庭港畑")
@@ -91,6 +94,16 @@ TEST_GENERATORS = {
         Entry("asked", 1, "tests.synthesis_generators:asked", True, "what a teacher says"),
     )
 }
+
+
+@cache
+def _evaluations() -> Decontamination:
+    return Decontamination.build()
+
+
+def open_screen() -> Screen:
+    """As the command opens it, but for the evaluation items, which are read once."""
+    return screen_against(_evaluations())
 
 
 @contextmanager

@@ -21,10 +21,10 @@ from harness.cli.main import harness
 from harness.errors import HarnessError
 from harness.gaps.plan import Line, Plan
 from harness.gaps.plan_file import write_plan
-from tests.synthesis_generators import in_catalogue
+from tests.synthesis_generators import in_catalogue, open_screen
+from training.synthesis import screening
 from training.synthesis.lineage import Round, read_round
 from training.synthesis.run import Progress, Settings, round_home, synthesize
-from training.synthesis.screening import open_screen
 from training.synthesis.shards import read_metadata, samples_in
 
 PROGRAMS = Plan(
@@ -153,7 +153,7 @@ def test_nothing_is_made_where_an_evalset_cannot_be_read(tmp_path: Path) -> None
         mock.patch("harness.items.load._load", side_effect=fault),
         pytest.raises(HarnessError, match="broken JSON"),
     ):
-        synthesize(PROGRAMS, tmp_path, open_screen)
+        synthesize(PROGRAMS, tmp_path, screening.open_screen)
     assert not list(tmp_path.rglob("*.parquet"))
 
 

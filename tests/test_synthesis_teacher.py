@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -27,14 +28,14 @@ from harness.gaps.plan import Line, Plan
 from harness.gaps.plan_file import write_plan
 from harness.judge.budget import Price
 from tests.judge_server import JudgeServer, judge_server
-from tests.synthesis_generators import in_catalogue, words
+from tests.synthesis_generators import in_catalogue, open_screen, words
 from training.synthesis.asking import Asking, BudgetSpentError, Limits
+from training.synthesis.export import export
 from training.synthesis.journal import Journal, prompt_key
 from training.synthesis.licences import checkpoint_licence, stated
 from training.synthesis.lineage import Round
 from training.synthesis.run import Settings, round_home, synthesize
-from training.synthesis.screening import open_screen
-from training.synthesis.shards import read_metadata, samples_in
+from training.synthesis.shards import read_metadata, read_pairs, samples_in
 from training.synthesis.teachers import open_teacher
 from training.synthesis.types import Prompt, Reply
 
@@ -446,3 +447,52 @@ def test_the_command_states_the_licence_and_warns(server: JudgeServer, tmp_path:
     assert "two numbers" in invoke(*options, "--price", "1")[1]
     assert "needs --price" in invoke(*options, "--max-cost", "1")[1]
     assert "does not serve" in invoke("--teacher", f"openai:{server.url}#none")[1]
+
+
+def test_pairs_are_the_students_own_best_and_worst_answers(
+    server: JudgeServer, tmp_path: Path
+) -> None:
+    lines = (
+        Line("math", "math/arithmetic", 1, 6, generator="pairs", settings={"samples": "4"}),
+        Line("stem", "物理", None, 5, generator="written"),
+    )
+    plan = Plan("demo", "0" * 64, "", "uniform", 1, 3, lines)
+    path = tmp_path / "plan.yaml"
+    write_plan(path, plan)
+
+    def student(body: dict[str, Any]) -> str:
+        """Right or wrong, as the seed has it; bare or with words."""
+        first, second = map(int, re.findall(r"[0-9]+", body["messages"][-1]["content"])[:2])
+        value = first + second + body["seed"] % 2
+        return f"{value}" if body["seed"] % 3 else f"答えは{value}です。"
+
+    server.reply = student
+
+    def invoke(*arguments: str) -> str:
+        options = ["--student", target(server), "-o", str(tmp_path / "o"), *arguments]
+        result = CliRunner().invoke(harness, ["synthesize", "pairs", str(path), *options])
+        assert result.exit_code == 0, result.exception
+        return result.output
+
+    assert "stopped: 1,500 tokens are spent" in invoke("--max-tokens", "1500")
+    paid = sum(server.paid.values())
+    assert paid > 0
+    assert "6 of 6 pairs" in invoke()
+    (home,) = (tmp_path / "o").glob("pairs-0001-*")
+    pairs = read_pairs(home / "pairs-00000.parquet")
+    for pair in pairs:
+        first, second = map(int, re.findall(r"[0-9]+", pair.messages[0].content)[:2])
+        assert pair.chosen == str(first + second)
+        assert pair.rejected != pair.chosen
+        assert pair.method == "verifier"
+    assert len({pair.messages for pair in pairs}) == 6
+    # What the first run paid for was not asked again, and a complete round asks nothing.
+    bodies = len(server.bodies)
+    assert len({json.dumps(body, sort_keys=True) for body in server.bodies}) == bodies
+    assert "6 of 6 pairs" in invoke()
+    assert len(server.bodies) == bodies
+    done = export(tmp_path / "o", "dpo", tmp_path / "dpo.jsonl")
+    assert done.rows == 6
+    # The plan's other line is for a teacher, and a round of samples is not for pairs.
+    result = CliRunner().invoke(harness, ["synthesize", str(path), "--dry-run"])
+    assert "harness synthesize pairs" in str(result.exception)

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.cli.options import print_rows, sandbox_option, store_option, table_options
+from training.cli.teacher_options import asking_teacher, teacher_options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.engines.select import EngineName
     from harness.gaps.plan import Plan
-    from training.synthesis.asking import Asking, Limits
     from training.synthesis.export import Form
     from training.synthesis.lineage import Round
     from training.synthesis.screening import Screen
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 _OUTPUT = Path("synthesized")
 
@@ -33,69 +30,6 @@ class _PlanFirst(click.Group):
         if args and args[0] not in (*self.commands, "-h", "--help"):
             args = ["plan", *args]
         return super().parse_args(ctx, args)
-
-
-def teacher_options(function: F) -> F:
-    """--teacher and all that concerns it."""
-    for option in reversed(
-        [
-            click.option(
-                "--teacher",
-                metavar="DIR|openai:URL#MODEL",
-                help="Who writes what no program can: a checkpoint, or a served model.",
-            ),
-            click.option(
-                "--teacher-licence", metavar="NAME", help="Its licence; otherwise its files say."
-            ),
-            click.option(
-                "--teacher-engine",
-                type=click.Choice(["auto", "vllm", "transformers"]),
-                default="auto",
-                show_default=True,
-                help="What runs a checkpoint.",
-            ),
-            click.option(
-                "--teacher-length", type=click.IntRange(min=1), help="Its context, in tokens."
-            ),
-            click.option(
-                "--teacher-gpus",
-                type=click.IntRange(min=1),
-                default=1,
-                show_default=True,
-                help="GPUs that vLLM spreads it over.",
-            ),
-            click.option(
-                "--teacher-concurrency",
-                type=click.IntRange(min=1),
-                default=32,
-                show_default=True,
-                help="Calls to a server at once.",
-            ),
-            click.option(
-                "--teacher-rate",
-                type=click.FloatRange(min=0, min_open=True),
-                help="Calls to a server started in a minute at most.",
-            ),
-            click.option(
-                "--max-tokens",
-                type=click.IntRange(min=1),
-                help="Tokens of the teacher that the round may take, prompts and replies together.",
-            ),
-            click.option(
-                "--max-cost",
-                type=click.FloatRange(min=0),
-                help="What the round may cost, in the currency of --price.",
-            ),
-            click.option("--price", metavar="IN,OUT", help="Of a million tokens in, and out."),
-            click.option(
-                "--max-hours",
-                type=click.FloatRange(min=0, min_open=True),
-                help="Hours that this run may take.",
-            ),
-        ]
-    ):
-        function = option(function)
-    return function
 
 
 @click.group("synthesize", cls=_PlanFirst)
@@ -202,7 +136,7 @@ def plan_command(
         hours=options["max_hours"],
     )
     with (
-        _asking(plan, output_dir, options, console) as asking,
+        asking_teacher(plan, output_dir, options, console) as asking,
         progress_bar(console, lambda: None if asking is None else asking.tokens) as report,
     ):
         made = synthesize(plan, output_dir, screen, settings, asking, report)
@@ -229,6 +163,92 @@ def card_command(place: Path, as_json: bool) -> None:
         click.echo(json.dumps(card.to_dict(), ensure_ascii=False, indent=2))
     else:
         click.echo(card_page(card), nl=False)
+
+
+@command.command("pairs")
+@click.argument("plan_file", metavar="PLAN.yaml", type=click.Path(path_type=Path))
+@click.option(
+    "--student",
+    required=True,
+    metavar="DIR|openai:URL#MODEL",
+    help="Whose own answers are chosen and rejected.",
+)
+@click.option(
+    "--judge", metavar="DIR|openai:URL#MODEL", help="Who rates answers that no rule decides."
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "vllm", "transformers"]),
+    default="auto",
+    show_default=True,
+    help="What runs a checkpoint.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=_OUTPUT,
+    show_default=True,
+    help="Where rounds lie.",
+)
+@click.option("--chunk", type=click.IntRange(min=1), default=500, show_default=True)
+@click.option("--attempts", type=click.FloatRange(min=1), default=10.0, show_default=True)
+@click.option(
+    "--max-tokens", type=click.IntRange(min=1), help="Of the student, prompts and replies together."
+)
+@sandbox_option
+@store_option
+def pairs_command(
+    plan_file: Path,
+    student: str,
+    judge: str | None,
+    engine: EngineName,
+    output: Path,
+    chunk: int,
+    attempts: float,
+    max_tokens: int | None,
+    store: str | None,
+) -> None:
+    """Make preference pairs for a plan's lines from the student's own answers."""
+    from contextlib import ExitStack, closing
+
+    from harness.gaps.plan_file import load_plan
+    from harness.store.database import store_path
+    from training.synthesis.asking import Asking, Limits
+    from training.synthesis.journal import Journal
+    from training.synthesis.pair_round import make_pairs, pairs_home
+    from training.synthesis.screening import open_screen
+    from training.synthesis.teachers import open_teacher
+
+    plan = load_plan(plan_file)
+    results = store_path(store)
+    with ExitStack() as stack:
+        journal = stack.enter_context(closing(Journal(output / "replies.sqlite")))
+        name = pairs_home(output, plan).name
+        asked = stack.enter_context(closing(open_teacher(student, engine=engine)))
+        asking = Asking(asked, journal, name, Limits(max_tokens))
+        rating = None
+        if judge is not None:
+            rater = stack.enter_context(closing(open_teacher(judge, engine=engine)))
+            rating = Asking(rater, journal, f"{name} judge")
+        made = make_pairs(
+            plan,
+            output,
+            lambda: open_screen(results if results.exists() else None),
+            asking,
+            rating,
+            chunk,
+            attempts,
+        )
+    counts, bias = made.lineage["counts"], made.lineage["length_bias"]
+    click.echo(f"{counts['kept']:,} of {counts['wanted']:,} pairs, {counts['tried']:,} tried")
+    if made.lineage["stopped"]:
+        click.echo(f"stopped: {made.lineage['stopped']}; repeat the command with more to go on")
+    click.echo(
+        f"chosen answers are the longer ones in {bias['longer']:.0%}, by {bias['difference']:.1f} "
+        "characters on average"
+    )
+    click.echo(f"{made.home}: {made.shards[0].name}, lineage.json")
 
 
 @command.command("export")
@@ -260,72 +280,6 @@ def export_command(
     done = export(shards, form, output, tokenizer, chat)
     tokens = "" if done.tokens is None else f", {done.tokens:,} tokens"
     click.echo(f"{done.rows:,} rows{tokens}: {', '.join(map(str, done.paths))}")
-
-
-@contextmanager
-def _asking(
-    plan: Plan, output: Path, options: dict[str, Any], console: Console
-) -> Iterator[Asking | None]:
-    """The teacher with its journal and its budget; None without one."""
-    limits = _limits(options)
-    if options["teacher"] is None:
-        yield None
-        return
-    from training.synthesis.asking import Asking
-    from training.synthesis.journal import Journal
-    from training.synthesis.run import round_home
-    from training.synthesis.teachers import open_teacher
-
-    teacher = open_teacher(
-        options["teacher"],
-        licence=options["teacher_licence"],
-        engine=options["teacher_engine"],
-        max_length=options["teacher_length"],
-        tensor_parallel_size=options["teacher_gpus"],
-        concurrency=options["teacher_concurrency"],
-        per_minute=options["teacher_rate"],
-    )
-    licence = teacher.about.licence
-    told = f"teacher {teacher.about.name}, licence {licence.name}"
-    console.print(told, style="dim", markup=False, highlight=False)
-    if licence.warning:
-        click.secho(f"warning: {licence.warning}", fg="yellow", err=True)
-    journal = Journal(output / "replies.sqlite")
-    try:
-        yield Asking(teacher, journal, round_home(output, plan).name, limits)
-    finally:
-        teacher.close()
-        journal.close()
-
-
-def _limits(options: dict[str, Any]) -> Limits:
-    """Raises HarnessError for options that do not go together."""
-    from harness.errors import HarnessError
-    from harness.judge.budget import Price
-    from training.synthesis.asking import Limits
-
-    price = None
-    if options["price"] is not None:
-        try:
-            given, taken = map(float, options["price"].split(","))
-        except ValueError:
-            raise HarnessError(
-                f"--price {options['price']}: expected two numbers, e.g. 2.5,10"
-            ) from None
-        price = Price(given, taken)
-    if options["max_cost"] is not None and price is None:
-        raise HarnessError("--max-cost needs --price IN,OUT, the price of a million tokens")
-    if options["teacher"] is None and (
-        asked := [
-            name
-            for name in ("teacher_licence", "max_tokens", "max_cost", "price")
-            if options[name] is not None
-        ]
-    ):
-        raise HarnessError(
-            f"--{asked[0].replace('_', '-')} is of a teacher: name it with --teacher"
-        )
-    return Limits(options["max_tokens"], options["max_cost"], price, options["max_hours"])
 
 
 def _write_card(made: Round) -> None:

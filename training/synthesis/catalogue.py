@@ -124,6 +124,11 @@ def choose(line: Line, teacher: bool) -> Entry:
     line that nothing can make.
     """
     what = f"{line.genre} {line.skill}".strip()
+    if line.generator == "pairs":
+        raise HarnessError(
+            f"the plan's line {what}: pairs are answers of the student; `harness synthesize pairs "
+            "PLAN.yaml --student CHECKPOINT` makes them"
+        )
     if line.generator and line.generator not in GENERATORS:
         raise HarnessError(
             f"the plan's line {what}: no generator {line.generator!r}; there are "

@@ -144,7 +144,8 @@ def _earlier(output: Path, home: Path) -> list[str]:
     begun = home / WORK / IDENTITY
     if begun.is_file():
         return list(json.loads(begun.read_text(encoding="utf-8"))["after"])
-    return sorted(path.parent.name for path in output.glob(f"*/{LINEAGE}") if path.parent != home)
+    rounds = output.glob(f"round-*/{LINEAGE}")
+    return sorted(path.parent.name for path in rounds if path.parent != home)
 
 
 def _remember(screen: Screen, output: Path, earlier: Sequence[str], work: Work) -> None:

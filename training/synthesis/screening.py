@@ -35,8 +35,8 @@ class Index(Protocol):
     ) -> Sequence[int | None]: ...
 
 
-# For each sample, why it is too near to an evaluation item, or None.
-Decontaminate = Callable[[Sequence[Sample]], Sequence[str | None]]
+# For each text, why it is too near to an evaluation item, or None.
+Decontaminate = Callable[[Sequence[str]], Sequence[str | None]]
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,8 @@ def passed(screen: Screen, outcomes: Sequence[Outcome], wanted: int) -> list[Out
 
 
 def _decontaminated(screen: Screen, outcomes: Sequence[Outcome]) -> list[Outcome]:
-    samples = [one for one in outcomes if isinstance(one, Sample)]
-    reasons = iter(screen.decontaminate(samples) if samples else ())
+    texts = [one.text for one in outcomes if isinstance(one, Sample)]
+    reasons = iter(screen.decontaminate(texts) if texts else ())
     found: list[Outcome] = []
     for one in outcomes:
         reason = next(reasons) if isinstance(one, Sample) else None
@@ -172,11 +172,14 @@ def open_screen(
     evaluation items must not be trained on.
     """
 
-    against = Decontamination.build(store, paths, seeds)
+    return screen_against(Decontamination.build(store, paths, seeds))
 
-    def reasons(samples: Sequence[Sample]) -> list[str | None]:
-        found = against.check([one.text for one in samples])
-        return [None if one is None else _told(one) for one in found]
+
+def screen_against(against: Decontamination) -> Screen:
+    """The screen with every filter, an empty index, and these evaluation items."""
+
+    def reasons(texts: Sequence[str]) -> list[str | None]:
+        return [None if one is None else _told(one) for one in against.check(texts)]
 
     index = NearDuplicates()
 
