@@ -13,7 +13,7 @@ from harness.items.probes.coding import CODING
 from harness.items.probes.family import Family, Problem
 from harness.items.probes.generate import LEVELS, training_draw
 from harness.items.probes.reasoning import REASONING
-from harness.items.probes.verify import is_proven
+from harness.items.probes.verify import is_proven, solve_question
 from harness.items.schema import Item
 from harness.scoring import score_answer
 from training.synthesis import drills, premises, program
@@ -112,7 +112,9 @@ def _fault(sample: Sample, item: Item, drawn: Drawn) -> str | None:
             return fault
     if not _same_answer(item, drawn):
         return f"{family.name} draws the answer {again.answer[:40]!r}"
-    if family in (*CODING, *REASONING) and not is_proven(family.name, drawn.problem):
+    if family in CODING and solve_question(family.name, again.turns[0]) != (again.answer,):
+        return "its program gives something else"
+    if family in REASONING and not is_proven(family.name, drawn.problem):
         return "not the only answer"
     return None
 
