@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import operator
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -44,6 +46,12 @@ def samples(line: Line, count: int, seed: int = 0, start: int = 0) -> list[Sampl
     return [one for one in found if isinstance(one, Sample)]
 
 
+@cache
+def worked(family: Family) -> tuple[Sample, ...]:
+    """Samples of all levels of a family that are worked out."""
+    return tuple(one for one in samples(line(family), 40) if _is_worked(one))
+
+
 def line(family: Family, level: int | None = None, trace: str = "1") -> Line:
     return Line(family.genre, family.name, level, 1, settings={"trace": trace})
 
@@ -71,9 +79,8 @@ def test_every_candidate_of_every_level_is_right_and_is_read_as_right(family: Fa
 
 @WORKED
 def test_solutions_are_there_for_nearly_all_problems(family: Family) -> None:
-    for level in (1, 3, 5):
-        told = [one for one in samples(line(family, level), 15) if _is_worked(one)]
-        assert len(told) >= 9
+    assert len(worked(family)) >= 30
+    assert {one.level for one in worked(family)} == {1, 2, 3, 4, 5}
 
 
 def _is_worked(one: Sample) -> bool:
@@ -82,10 +89,9 @@ def _is_worked(one: Sample) -> bool:
 
 @WORKED
 def test_a_question_with_working_orders_no_bare_answer(family: Family) -> None:
-    for one in samples(line(family), 40):
-        if _is_worked(one):
-            question = ALLOWED.sub("", one.prompt)
-            assert ONLY.search(question) is None, one.prompt
+    for one in worked(family):
+        question = ALLOWED.sub("", one.prompt)
+        assert ONLY.search(question) is None, one.prompt
 
 
 @WORKED
@@ -177,14 +183,15 @@ def _evaluate(node: ast.expr) -> Fraction:
             return -_evaluate(operand)
         case ast.BinOp(left=left, op=op, right=right):
             a, b = _evaluate(left), _evaluate(right)
-            return {
-                ast.Add: lambda: a + b,
-                ast.Sub: lambda: a - b,
-                ast.Mult: lambda: a * b,
-                ast.Div: lambda: a / b,
-                ast.FloorDiv: lambda: Fraction(a // b),
-                ast.Mod: lambda: Fraction(a % b),
-            }[type(op)]()
+            signs: dict[type[ast.operator], Callable[[Fraction, Fraction], Fraction | int]] = {
+                ast.Add: operator.add,
+                ast.Sub: operator.sub,
+                ast.Mult: operator.mul,
+                ast.Div: operator.truediv,
+                ast.FloorDiv: operator.floordiv,
+                ast.Mod: operator.mod,
+            }
+            return Fraction(signs[type(op)](a, b))
     raise AssertionError(ast.dump(node))
 
 
@@ -201,10 +208,10 @@ def test_the_reader_of_equations_reads_what_solutions_write() -> None:
 def test_every_equation_of_a_solution_is_true(family: Family) -> None:
     seen = 0
     for level in range(1, 6):
-        for one in samples(line(family, level), 12, seed=level):
+        for one in samples(line(family, level), 8, seed=level):
             seen += _checked(one)
     if family.genre == "math" and family.name != "math/weekday":
-        assert seen >= 50
+        assert seen >= 40
 
 
 def _checked(one: Sample) -> int:
@@ -241,7 +248,7 @@ def test_equations_of_the_unknown_hold_for_the_root(level: int) -> None:
 
 @WORKED
 def test_solutions_are_polite_japanese_and_vary(family: Family) -> None:
-    texts = [one.messages[-1].content for one in samples(line(family), 30) if _is_worked(one)]
+    texts = [one.messages[-1].content for one in worked(family)]
     for text in texts:
         assert re.search(r"(?:です|ます|ません|ました|でした)(?:。|が|ので)", text), text
         assert "None" not in text
@@ -249,7 +256,7 @@ def test_solutions_are_polite_japanese_and_vary(family: Family) -> None:
     assert len(set(texts)) >= 0.9 * len(texts)
     problems = [training_draw(family, 3, f"same/{n}")[1] for n in range(1)]
     worded = set()
-    for n in range(40):
+    for n in range(30):
         draw = random.Random(n)
         trace = work_out(draw, family.name, problems[0])
         if trace is not None:

@@ -10,7 +10,7 @@ from functools import cache
 from harness.errors import HarnessError
 from harness.items.probes.catalogue import FAMILIES
 from harness.items.probes.family import Family, Problem
-from harness.items.probes.generate import training_draw
+from harness.items.probes.generate import LEVELS, training_draw
 from harness.items.schema import FormatRule, Item
 from harness.scoring import shape
 from training.synthesis.questions import STATEMENTS
@@ -187,15 +187,20 @@ def families_of(kind: str, pool: tuple[Family, ...] = FAMILIES) -> tuple[Family,
 def _kinds(name: str) -> tuple[str, ...]:
     if name not in STATEMENTS:
         return ()
-    _, problem = training_draw(_BY_NAME[name], 2, "kind")
-    if problem.format.kind == "integer":
+    # A level may have problems of several forms: some draws of each tell.
+    drawn = (
+        training_draw(_BY_NAME[name], level, f"kind/{n}")[1] for level in LEVELS for n in range(8)
+    )
+    found = {problem.format.kind for problem in drawn}
+    if found == {"integer"}:
         return "integer", "options"
-    if problem.format.kind == "number":
+    if found <= {"integer", "number"}:
         return ("number",)
+    (kind,) = found
     # A statement says in which form a date is wanted, but not how a string is.
-    if problem.format.kind == "pattern" and name != "extraction/date":
+    if kind == "pattern" and name != "extraction/date":
         return ()
-    return ("labels",) if problem.format.kind == "choice" else (problem.format.kind,)
+    return ("labels",) if kind == "choice" else (kind,)
 
 
 _BY_NAME = {family.name: family for family in FAMILIES}

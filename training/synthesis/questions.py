@@ -15,7 +15,7 @@ Draw = random.Random
 
 _SITUATION = (
     "{situation}{target}は何{unit}になるでしょうか。",
-    "{situation}{target}は何{unit}かを考えます。",
+    "{situation}{target}が何{unit}になるかを考えてください。",
     "問題です。{situation}{target}を求めてください。",
     "{situation}\n{target}（{unit}）を求めてください。",
 )

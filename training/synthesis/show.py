@@ -31,12 +31,14 @@ def show(
     skill: str, level: int | None, count: int, seed: int, name: str, settings: tuple[str, ...]
 ) -> None:
     """Print samples of a programmatic generator."""
+    from training.synthesis.code_problems import code_program
     from training.synthesis.drills import drill
     from training.synthesis.premises import premise_change
     from training.synthesis.program import program
 
     generators: dict[str, Generator] = {
         "program": program,
+        "code_program": code_program,
         "drill": drill,
         "premise_change": premise_change,
     }

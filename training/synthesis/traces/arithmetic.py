@@ -46,6 +46,8 @@ def _sum(draw: Draw, a: int, b: int) -> str:
         texts, carry = [], 0
         for place in range(len(str(max(a, b)))):
             x, y = a // 10**place % 10, b // 10**place % 10
+            if not x and not y and not carry:
+                continue
             column = f"{x}+{y}+{carry}" if carry else f"{x}+{y}"
             value = x + y + carry
             text, carry = f"{_PLACES[place]}の位は{column}={value}", value // 10

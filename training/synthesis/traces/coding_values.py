@@ -44,7 +44,7 @@ def _condition(draw: Draw, problem: Problem) -> Trace:
         steps.append(
             f"{text}は{'' if same else f'、値を入れると{inner}なので、'}{detail}{truth}です。"
         )
-    whole = ast.unparse(call.args[0])
+    whole = program.rpartition("\n")[2].removeprefix("print(").removesuffix(")")
     answer = run(program).printed
     if len(steps) > 1 or not isinstance(call.args[0], ast.Compare):
         note = ""

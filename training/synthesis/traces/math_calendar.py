@@ -169,7 +169,7 @@ def _days(draw: Draw, problem: Problem) -> Trace:
         lead = ""
     elif steps[0].split("。")[0].endswith(("うるう年です", "うるう年ではありません")):
         lead = lead or "途中の月の日数を順に足します。"
-    return Trace((*([lead] if lead else []), *steps), str(value), f"日数は{value}日")
+    return Trace((*([lead] if lead else []), *steps), str(value), f"{end}は{start}の{value}日後")
 
 
 _ERA_YEAR = re.compile(r"(明治|大正|昭和|平成|令和)(元|\d+)年")

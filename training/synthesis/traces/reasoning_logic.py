@@ -191,6 +191,14 @@ def _reason(said: Said, names: Sequence[str], known: dict[int, bool]) -> str:
         return f"{text}とわかっています"
     name = names[said.speaker]
     if said.speaker not in known:
+        truths = {
+            world[said.speaker] is honesty_holds(said, world)
+            for world in product((True, False), repeat=len(names))
+            if all(world[person] is role for person, role in known.items())
+        }
+        if said.kind != "same" and len(truths) == 1:
+            truth = "本当" if truths.pop() else "うそ"
+            return f"{name}の発言「{text}」は、ここまでの結果から{truth}です"
         return f"{name}の発言「{text}」は、{name}が正直者なら本当、うそつきならうそです"
     if known[said.speaker]:
         return f"{name}は正直者なので、発言「{text}」は本当です"

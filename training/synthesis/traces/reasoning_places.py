@@ -111,12 +111,12 @@ def _chain(
     while left:
         below = {b: a for a, b in pairs if a in left and b in left}
         (top,) = [one for one in left if one not in below]
-        why = [f"{names[b]}は{names[a]}より{less}" for b, a in sorted(below.items())]
+        why = "と".join(f"「{names[b]}は{names[a]}より{less}」" for b, a in sorted(below.items()))
         if len(left) == len(names):
-            steps.append(f"{'、'.join(why)}ので、一番{more}のは{names[top]}です。")
+            steps.append(f"{why}から、一番{more}のは{names[top]}です。")
         elif why:
             rest = "、".join(names[one] for one in left)
-            steps.append(f"残りの{rest}では、{'、'.join(why)}ので、次は{names[top]}です。")
+            steps.append(f"残りの{rest}では、{why}から、次は{names[top]}です。")
         left.remove(top)
         order.append(top)
     steps[0] = draw.choice(("まず、一番前に来る人を探します。", "順に並べて考えます。")) + steps[0]

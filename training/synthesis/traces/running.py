@@ -18,8 +18,8 @@ MOST_CLAUSES = 110
 
 @dataclass(frozen=True)
 class Clause:
-    """A piece of a line: head (i=3), test, act, jump or last; as it stands within a sentence and
-    at its end."""
+    """A piece of a line: head (i=3), after (a loop), test, act or jump; as it stands within a
+    sentence and at its end."""
 
     kind: str
     inner: str
@@ -42,11 +42,14 @@ class Story:
         if event.depth:
             return
         node = event.node
-        while self.loops and not self.loops[-1][0] <= node.lineno <= self.loops[-1][1]:
-            self.loops.pop()
-        clause = _clause(event, bool(self.loops))
+        inside = bool(self.loops) and node.lineno <= self.loops[0][1]
+        clause = _clause(event, inside)
         if clause is None:
             return
+        while self.loops and not self.loops[-1][0] <= node.lineno <= self.loops[-1][1]:
+            self.loops.pop()
+            if self.loops and self.loops[-1][0] < node.lineno <= self.loops[-1][1]:
+                self.lines.append([Clause("after", "内側の繰り返しの後、", "")])
         span = node.lineno, node.end_lineno or node.lineno
         is_round = isinstance(node, ast.For | ast.While)
         if is_round and span not in self.loops:
@@ -76,15 +79,18 @@ def _line(clauses: list[Clause]) -> str:
             text += f"{clause.inner}のとき、"
             if following is None:
                 text += "内側の繰り返しに入ります。"
+        elif clause.kind == "after":
+            text += clause.inner
         elif clause.kind == "test":
             if following is None:
                 text += clause.end
             elif clause.truth:
-                text += f"{clause.inner}は成り立つので、"
+                more = "成り立ち" if following.kind == "test" else "成り立つので"
+                text += f"{clause.inner}は{more}、"
             else:
                 why = "ので、" if clause.has_else else "ので何もせず、"
                 text += f"{clause.inner}は成り立たない{why}"
-        elif following is None or following.kind in ("test", "last"):
+        elif following is None or following.kind == "test":
             text += f"{clause.end}。"
         else:
             text += f"{clause.inner}、"
