@@ -170,6 +170,18 @@ def test_a_seeded_answer_does_not_depend_on_its_batch(pair: Pair) -> None:
     assert ask(pair.vllm, Request("k", "日本の山", other))["k"].token_ids != alone.token_ids
 
 
+def test_seeded_prompts_may_be_longer_together_than_one_step(pair: Pair) -> None:
+    rng = random.Random(8)
+    sampled = [Sampling(temperature=1.0, seed=place, max_tokens=3) for place in range(12)]
+    requests = [
+        Request(f"l{place}", "".join(rng.choices(ALPHABET, k=450)), one)
+        for place, one in enumerate(sampled)
+    ]
+    found = ask(pair.vllm, *requests)
+    assert {answer.finish_reason for answer in found.values()} == {"length"}
+    assert len(found) == 12
+
+
 def test_what_cannot_be_answered_is_an_error_generation(pair: Pair) -> None:
     requests = [
         Request("long", "あ" * 600),

@@ -69,7 +69,7 @@ def test_failed_and_empty_answers_are_no_answers() -> None:
     (one,) = pairs(Teacher(guessing, finish="error"), skill="reasoning/transitivity")
     assert isinstance(one, Dropped)
     assert one.reason == "fewer than two answers"
-    (one,) = pairs(Teacher(lambda *_: " \n"), skill="reasoning/transitivity")
+    (one,) = pairs(Teacher(lambda *_: "　\n　"), skill="reasoning/transitivity")
     assert isinstance(one, Dropped)
     assert one.reason == "fewer than two answers"
 

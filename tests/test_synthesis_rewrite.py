@@ -218,6 +218,24 @@ def test_there_is_an_end_and_chunks_change_nothing(tmp_path: Path) -> None:
     assert idle.calls == []
 
 
+def test_each_fact_is_told_by_a_balanced_choice_of_people(tmp_path: Path) -> None:
+    ask = Teacher(
+        lambda *_: "青葉ダムは86メートル、2,340万立方メートル、1962年、白根川、みなみ県です。"
+    )
+    found = rewritten(ask, documents(tmp_path), count=10_000, per_fact="470")
+    told: dict[str, Counter[str]] = {}
+    for prompt in ask.prompts:
+        text = prompt.messages[-1].content
+        fact, role = (
+            re.findall(r"事実：(.+)", text)[0],
+            re.findall(r"(?:書き手：|問いは、)(.+?)（", text)[0],
+        )
+        told.setdefault(fact, Counter())[role] += 1
+    assert len(found) == 3 * 470
+    assert [set(one.values()) for one in told.values()] == [{2}] * 3
+    assert {len(one) for one in told.values()} == {235}
+
+
 def test_unreadable_replies_are_dropped(tmp_path: Path) -> None:
     ask = Teacher(by_mark(exchange="高さは86です。", text="The dam is 86 m high and old."))
     found = rewritten(ask, documents(tmp_path), count=6)

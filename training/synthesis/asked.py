@@ -90,10 +90,14 @@ def draws(
 
 
 def ask_all(ask: Ask, groups: Sequence[Sequence[Prompt]]) -> list[list[Reply]]:
-    """The replies to groups of prompts, group by group, all asked in one call; none, no call."""
+    """The replies to groups of prompts, group by group, all asked in one call; none, no call.
+    Raises ValueError for an `ask` that does not give one reply to each prompt."""
     flat = [prompt for group in groups for prompt in group]
-    replies = iter(ask(flat) if flat else [])
-    return [[next(replies) for _ in group] for group in groups]
+    replies = ask(flat) if flat else []
+    if len(replies) != len(flat):
+        raise ValueError(f"{len(replies)} replies to {len(flat)} prompts")
+    rest = iter(replies)
+    return [[next(rest) for _ in group] for group in groups]
 
 
 def reply_text(reply: Reply) -> str:

@@ -17,7 +17,7 @@ from harness.sandbox.runner import sandbox_runner
 from harness.scoring.code.score import score_code
 from harness.scoring.code.types import code_run
 from harness.scoring.constraints import verdicts
-from harness.scoring.normalise import normalise, trim
+from harness.scoring.normalise import normalise
 from harness.scoring.score import score_answer
 from training.synthesis import options
 from training.synthesis.asked import ask_all
@@ -239,7 +239,7 @@ def _rated(
 
 def _usable(replies: Sequence[Reply]) -> list[tuple[str, str]]:
     """Texts and how they ended, those aside that failed or say nothing."""
-    return [(one.text, one.finish) for one in replies if one.finish != "error" and trim(one.text)]
+    return [(one.text, one.finish) for one in replies if one.finish != "error" and one.text.strip()]
 
 
 def _apart(answers: Sequence[Scored], least: float) -> tuple[Scored, Scored] | Dropped:

@@ -55,11 +55,10 @@ def rewrite(order: Order, ask: Ask) -> Iterator[Sample | Dropped]:
         yield from facts(order, ask)
         return
     known = facts_in(options.path(line, "documents", "a file of documents"))
-    most = len(known) * options.integer(line, "per_fact", 8)
-    indices = range(order.start, min(order.start + order.count, most))
+    per_fact = options.integer(line, "per_fact", 8)
+    indices = range(order.start, min(order.start + order.count, len(known) * per_fact))
     turns = [turn(known, index) for index in indices]
-    personas = [draw(phase(order) + index, order.seed).fields() for index in indices]
-    voices = [{key: one[key] for key in ("role", "temperament")} for one in personas]
+    voices = [_voice(order, known, index, per_fact) for index in indices]
     prompts = [_prompt(order, *one) for one in zip(indices, turns, voices, strict=True)]
     (replies,) = ask_all(ask, [[prompt for _, prompt in prompts]])
     for index, one, voice, (prompt, _), reply in zip(
@@ -126,6 +125,14 @@ def check(one: Turn, question: str, answer: str, asked_by_us: bool) -> str | Non
 
     alike = Indel.normalized_similarity(normalise(fact.document.text), normalise(answer))
     return "the document again" if alike >= TOO_ALIKE else None
+
+
+def _voice(order: Order, known: tuple[Fact, ...], index: int, per_fact: int) -> dict[str, str]:
+    """Who tells it. One fact's candidates draw one persona after another, and so meet all of them
+    and every pair of persona and style, whatever the number of facts."""
+    place, round_ = index % len(known), index // len(known)
+    persona = draw(phase(order) + place * per_fact + round_, order.seed)
+    return {"role": persona.role, "temperament": persona.temperament}
 
 
 def _prompt(
