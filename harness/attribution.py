@@ -53,7 +53,7 @@ class Suspicion:
 
 
 @dataclass(frozen=True)
-class Symptom:
+class MovedTrait:
     """A trait of the answers that moved together with a drop; p two-sided, over common items."""
 
     name: str
@@ -107,7 +107,7 @@ def _size(found: Suspicion) -> float:
 
 def symptoms(
     store: Path, before: str, after: str, genre: str, dataset: str = "all"
-) -> list[Symptom]:
+) -> list[MovedTrait]:
     """Traits of the answers to a genre that differ between two evaluations, over common items.
 
     Repetition and answers cut off at the limit are symptoms where they rise, the share of Japanese
@@ -127,7 +127,7 @@ def symptoms(
         scale = max(1.0, *first, *second)
         moved = paired_difference(paired_data(first, second, clusters, scale))
         means = (sum(first) / len(common), sum(second) / len(common))
-        found.append(Symptom(name, *means, moved.p_two_sided))
+        found.append(MovedTrait(name, *means, moved.p_two_sided))
     corrected = benjamini_hochberg([one.p for one in found])
     return [
         one

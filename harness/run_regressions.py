@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.attribution import Suspicion, Symptom, suspicions, symptoms
+from harness.attribution import MovedTrait, Suspicion, suspicions, symptoms
 from harness.items.schema import content_hash
 from harness.runs import Run
 from harness.store.regressions import Regression, Status, record, regressions, set_status
 
 if TYPE_CHECKING:
+    from harness.statistics.findings import Finding, Incident, TrajectoryReport
     from harness.statistics.spending import Schedule
-    from harness.statistics.trajectory import Finding, Incident, TrajectoryReport
 
 # The table's rule; a policy's hash covers it, so that another rule's rows are told apart.
 _RULE = "trajectory"
@@ -33,7 +33,7 @@ class Account:
 
     incident: Incident
     suspicions: tuple[Suspicion, ...]
-    symptoms: tuple[Symptom, ...]
+    symptoms: tuple[MovedTrait, ...]
     stages: bool
     rows: dict[str, Regression]
 
@@ -113,7 +113,7 @@ def analyse(
     for incident in report.incidents:
         seed = incident.findings[0]
         changed = tuple(suspicions(run.stages, seed.earliest, seed.latest))
-        seen: tuple[Symptom, ...] = ()
+        seen: tuple[MovedTrait, ...] = ()
         if store is not None and run.source == "items":
             seen = tuple(_symptoms(run, store, seed))
         rows: dict[str, Regression] = {}
@@ -128,7 +128,7 @@ def analyse(
     return Analysis(run, report, tuple(accounts))
 
 
-def _symptoms(run: Run, store: Path, finding: Finding) -> list[Symptom]:
+def _symptoms(run: Run, store: Path, finding: Finding) -> list[MovedTrait]:
     place = run.places.get(finding.metric)
     if place is None:
         return []
@@ -149,7 +149,7 @@ def _keep(
     report: TrajectoryReport,
     incident: Incident,
     changed: Sequence[Suspicion],
-    seen: Sequence[Symptom],
+    seen: Sequence[MovedTrait],
     policy: dict[str, Any],
 ) -> dict[str, Regression]:
     """Records an incident's findings. One whose place overlaps that of a stored row of the same

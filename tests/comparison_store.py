@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ class MadeItem:
     question: str = ""
     answer: str = "答え"
 
-    @property
+    @cached_property
     def hash(self) -> str:
         return content_hash([self.id, self.content])
 
@@ -73,15 +74,15 @@ class MadeScores:
     seed: int = 0
     engine: str = "made up"
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         return content_hash(self.name)
 
-    @property
+    @cached_property
     def protocol_hash(self) -> str:
         return content_hash(dict(self.protocol))
 
-    @property
+    @cached_property
     def id(self) -> str:
         items = sorted({item.hash for scores in self.scores.values() for item in scores})
         return content_hash([self.name, self.protocol_hash, items, self.samples, self.seed])
@@ -233,7 +234,7 @@ def _item(item: MadeItem) -> dict[str, Any]:
                 item.genre,
                 (item.question or f"{item.id}は?",),
                 item.answer,
-                FormatRule("line"),
+                FormatRule("span"),
                 "exact",
                 dataset=item.dataset,
             )

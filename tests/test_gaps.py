@@ -246,11 +246,19 @@ def test_advice_on_teachers(store: Path) -> None:
     gaps = measured(store)
     said = teacher_advice(gaps, 0.05)
     assert len(said) == 1
-    assert said[0].startswith("reasoning (made-up): the student is already 0.0 points above")
-    near = teacher_advice(gaps, 0.25)
-    assert "math (made-up): the student seems to be within 25 points of the teacher" in near[0]
-    assert "take a stronger teacher" in near[0]
-    assert len(teacher_advice(measured(store, "target", "student"), 0.05)) == 2
+    # Alike, but 40 items leave 5.3 points open.
+    assert said[0].startswith("The student seems to have come within 5 % of the scale")
+    assert "reasoning (gap 0.0 [" in said[0]
+    assert "math" not in said[0]
+    sure, seeming = teacher_advice(gaps, 0.25)
+    assert sure.startswith("The student has come within 25 % of the scale of the teacher target")
+    assert "reasoning (gap" in sure
+    assert "math (gap 20.0 [6.9, 33.1])" in seeming
+    assert "Take a stronger teacher there" in sure
+    # Past it, surely.
+    assert (
+        "math (gap -20.0 [-33.1, -6.9])" in teacher_advice(measured(store, "target", "student"))[0]
+    )
 
 
 def test_a_served_model_is_found_by_its_address(store: Path) -> None:

@@ -88,7 +88,7 @@ def test_a_plan_asks_only_for_what_lags(run: Any, tmp_path: Path) -> None:
     assert {line.genre for line in plan.lines if line.purpose == "uniform"} == {"math", "reasoning"}
     assert any(one.startswith("Within noise, so no demand: reasoning (") for one in plan.advice)
     assert any("guesses from accuracy" in one for one in plan.advice)
-    assert any("take a stronger teacher" in one for one in plan.advice)
+    assert any("Take a stronger teacher" in one for one in plan.advice)
     assert "Round 1: 2,000 samples" in out
     assert "read it before" in err
     again = run("student", "--target", "target", "--samples", "9", "--plan", str(file))

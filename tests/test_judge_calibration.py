@@ -21,7 +21,6 @@ from harness.judge.calibration import (
     position_bias,
     preference_agreement,
     self_consistency,
-    settled,
 )
 from harness.judge.card import JudgeCard, calibrate
 
@@ -97,22 +96,6 @@ def test_a_judge_that_likes_the_first_place_is_found(bias: float, shown: bool) -
     assert told is not None
     assert (told.first_advantage.low > 0) == shown
     assert told.first_advantage.high > 0
-
-
-@pytest.mark.parametrize(
-    ("as_given", "swapped", "verdict"),
-    [
-        ("A", "B", "A"),
-        ("B", "A", "B"),
-        ("A", "A", "tie"),
-        ("tie", "tie", "tie"),
-        ("A", "tie", "tie"),
-        ("A", None, None),
-        (None, "B", None),
-    ],
-)
-def test_two_orders_are_settled(as_given: str, swapped: str, verdict: str) -> None:
-    assert settled(as_given, swapped) == verdict  # type: ignore[arg-type]
 
 
 def answers(

@@ -19,7 +19,7 @@ from harness.items import load
 from harness.items.load import find_evalset, find_home, load_evalset
 from harness.items.probes.generate import probes, training_samples
 from harness.items.schema import FormatRule, Item, content_hash
-from harness.store import database, queries, write
+from harness.store import asked, database, write
 from tests.planted import katakana, renumbered, respelled, spaced_out, widened
 from tests.shared_data import shared
 from training.data import text_samples
@@ -140,6 +140,14 @@ def test_what_items_share_is_boilerplate() -> None:
     assert checked.check([f"昔、{animals[0] * 2}とさ"]) != [None]
     few = Decontamination(texts[:2])
     assert few.check([shared_words + "さる"]) != [None]
+
+
+def test_an_item_that_is_held_out_many_times_is_no_boilerplate() -> None:
+    text = "村の外れの古い水車小屋には、毎年秋になると旅の画家がやって来ました。"
+    many = [HeldOut("own/1", f"set {number}", text, "own/1") for number in range(9)]
+    (found,) = Decontamination(many).check([text[:24] + "、それきり誰も来ません。"])
+    assert found is not None
+    assert (found.suite, found.method) == ("set 0", "overlap")
 
 
 def test_short_items_are_matched_as_wholes() -> None:
@@ -312,7 +320,7 @@ def made_store(path: Path, imported: Path | None) -> Path:
 
 def test_items_of_a_store_and_its_imports_are_held_out(tmp_path: Path) -> None:
     store = made_store(tmp_path / "results.duckdb", find_home("jaster-ja"))
-    assert [(suite, one.id) for suite, one in queries.all_items(store)] == [("asked", "asked/1")]
+    assert [(suite, one.id) for suite, one in asked.all_items(store)] == [("asked", "asked/1")]
     texts = stored(store)
     assert ("asked", "asked/1") in {(one.suite, one.item) for one in texts}
     assert len({one.item for one in texts}) > 700

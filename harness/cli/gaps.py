@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +14,7 @@ from harness.errors import HarnessError
 if TYPE_CHECKING:
     from harness.gaps.measure import Gaps
     from harness.gaps.plan import Plan
+    from harness.gaps.policies import Share
     from harness.report.gaps import GapReport
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -279,7 +280,7 @@ def _plan(
     gaps: Gaps,
     samples: int,
     policy: str,
-    share: Any,
+    share: Share,
     seed: int,
     number: int | None,
     advice: list[str],

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
+
+from harness.visible import visible
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -70,7 +73,7 @@ def print_rows(rows: Sequence[dict[str, Any]], output: str) -> None:
         click.echo(json.dumps(list(rows), ensure_ascii=False, indent=2, default=str))
         return
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    cells = [[_cell(row.get(name)) for name in columns] for row in rows]
+    cells = [[cell_text(row.get(name)) for name in columns] for row in rows]
     if output == "csv":
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -80,11 +83,19 @@ def print_rows(rows: Sequence[dict[str, Any]], output: str) -> None:
     click.echo("| " + " | ".join(columns) + " |")
     click.echo("|" + "---|" * len(columns))
     for line in cells:
-        escaped = [cell.replace("|", "\\|").replace("\n", " ⏎ ") for cell in line]
+        escaped = [_markdown(cell) for cell in line]
         click.echo("| " + " | ".join(escaped) + " |")
 
 
-def _cell(value: Any) -> str:
+def _markdown(cell: str) -> str:
+    """A cell in which an answer is text alone: no markup, no link or picture, no break, nothing
+    unseen."""
+    text = html.escape(visible(cell), quote=False).replace("\n", " ⏎ ")
+    return text.replace("|", "\\|").replace("](", "]\\(")
+
+
+def cell_text(value: Any) -> str:
+    """A value as a cell of a table."""
     if value is None:
         return ""
     if isinstance(value, float):

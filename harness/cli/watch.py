@@ -95,6 +95,12 @@ if TYPE_CHECKING:
 )
 @click.option("--webhook", metavar="URL", help="POST each message there as JSON.")
 @click.option("--command", "program", metavar="CMD", help="Run it with the message on its input.")
+@click.option(
+    "--report",
+    "reports",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="After each verdict write the run's HTML report and the index into this folder.",
+)
 @click.option("--allow-pickle", is_flag=True, help="Load weights from pickle files.")
 @sandbox_option
 @store_option
@@ -116,6 +122,7 @@ def command(
     settle: float,
     webhook: str | None,
     program: str | None,
+    reports: Path | None,
     allow_pickle: bool,
     store: str | None,
 ) -> int:
@@ -165,6 +172,8 @@ def command(
                 if told.get(waiting) != reason:
                     _print_line(f"{waiting.name}: not complete yet ({reason})")
             told = dict(done.waiting)
+            if reports is not None and done.made:
+                _write_report(path, done.run, reports)
         except HarnessError as error:
             # A locked store or a run that has not begun: the next pass may find it well.
             if once:
@@ -178,6 +187,19 @@ def command(
                 raise HarnessError("; ".join(done.faults))
             return done.exit_status
         time.sleep(every)
+
+
+def _write_report(store: Path, run: str, folder: Path) -> None:
+    """A report that cannot be written is said so and stops nothing: verdicts are in the store."""
+    from harness.report.page.gather import gather
+    from harness.report.page.index import report_name, write_index
+    from harness.report.page.render import write
+
+    try:
+        write(gather(store, [run]), folder / report_name(run))
+        write_index(store, folder)
+    except HarnessError as error:
+        _print_line(f"no report: {error}")
 
 
 def _print_line(line: str) -> None:

@@ -237,7 +237,7 @@ def _advice(gaps: Gaps, cells: Sequence[Cell], samples: int, planned: int) -> li
         for suite in gaps.suites
         if suite.whole.state == "lags" and not any(one.state == "lags" for one in suite.of("genre"))
     ]
-    if not any(one.demands for one in cells):
+    if planned < samples and not any(one.demands for one in cells):
         said.append(
             f"Nothing lags {gaps.target} beyond chance: only the uniform share and replay are "
             f"planned, {planned:,} of {samples:,} samples."
@@ -251,9 +251,9 @@ def _advice(gaps: Gaps, cells: Sequence[Cell], samples: int, planned: int) -> li
         if one.learnable is not None and not one.learnable.known
     ]
     if guessed:
-        names = ", ".join(one.suite for one in guessed)
+        suites = ", ".join(one.suite for one in guessed)
         said.append(
-            f"Learnable fractions of {names} are guesses from accuracy; evaluate with --samples 4 "
+            f"Learnable fractions of {suites} are guesses from accuracy; evaluate with --samples 4 "
             "or more to know them."
         )
     return said

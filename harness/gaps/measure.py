@@ -95,7 +95,7 @@ class Gap:
     @property
     def gap(self) -> float:
         """Above 0 where the student lies below."""
-        return -self.verdict.decision.change
+        return 0.0 - self.verdict.decision.change
 
     @property
     def low(self) -> float:

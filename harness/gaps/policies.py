@@ -134,15 +134,20 @@ def plan_lines(
     every cell is at its cap there is nothing to give the rest to.
     """
     share = share or Share()
+    # Two suites may measure one demand: it is covered once.
+    covering = list(
+        {(one.genre, one.skill, one.level): one for one in cells if not one.is_drill}.values()
+    )
     if policy == "uniform":
-        return _lines(cells, uniform(cells, {}), samples, "uniform", share.least, seed)
+        return _lines(covering, uniform(covering, {}), samples, "uniform", share.least, seed)
     kept = round(samples * share.keep)
     weights = POLICIES[policy](cells, drawn or {})
     lines = _lines(cells, weights, samples - kept, "gap", share.least, seed)
     again = round(kept * share.replay) if replayed else 0
     replay = _replay(replayed, again, share.least)
     again = sum(line.samples for line in replay)
-    covered = _lines(cells, uniform(cells, {}), kept - again, "uniform", share.least, seed)
+    every = uniform(covering, {})
+    covered = _lines(covering, every, kept - again, "uniform", share.least, seed)
     return (*lines, *covered, *replay)
 
 

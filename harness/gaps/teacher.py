@@ -9,34 +9,41 @@ MARGIN = 0.05
 
 
 def teacher_advice(gaps: Gaps, margin: float = MARGIN) -> list[str]:
-    """One sentence for each genre in which the student lies within a margin of its teacher.
+    """At most two sentences: the genres in which the student has come within a margin of its
+    teacher, or past it, surely (the interval lies below the margin) and by the estimate alone.
 
     gaps    of the student, measured against the teacher;  margin: as a share of the scale
 
-    By the estimate, which leans to neither side; the sentence says whether the interval lies within
-    the margin too. A genre with too few items for a verdict says nothing.
+    A genre with too few items for a verdict says nothing.
     """
-    found = [
+    near = [
         one
         for suite in gaps.suites
         for one in suite.of("genre")
         if one.verdict.note is None and one.gap <= margin * one.scale
     ]
-    return [_sentence(one, gaps.target, margin) for one in found]
-
-
-def _sentence(one: Gap, teacher: str, margin: float) -> str:
-    unit = 100 / one.scale if one.scale == 1 else 1.0
-    name = f"{one.place.genre} ({one.suite})"
-    interval = f"[{unit * one.low:+.1f}, {unit * one.high:+.1f}]"
-    if one.gap <= 0:
-        return (
-            f"{name}: the student is already {-unit * one.gap:.1f} points above the teacher "
-            f"{teacher} (gap {interval}); take a stronger teacher for it"
+    sure = [one for one in near if one.high <= margin * one.scale]
+    seeming = [one for one in near if one not in sure]
+    reach = f"within {100 * margin:g} % of the scale of the teacher {gaps.target}, or past it"
+    said = []
+    if sure:
+        said.append(
+            f"The student has come {reach}: {_named(sure, gaps)}. Take a stronger teacher there."
         )
-    sure = one.high <= margin * one.scale
-    nearness = "is within" if sure else "seems to be within"
-    return (
-        f"{name}: the student {nearness} {unit * margin * one.scale:g} points of the teacher "
-        f"{teacher} (gap {unit * one.gap:.1f} {interval}); take a stronger teacher for it"
-    )
+    if seeming:
+        said.append(
+            f"The student seems to have come {reach}: {_named(seeming, gaps)}. Take a stronger "
+            "teacher there, or ask more items to be sure."
+        )
+    return said
+
+
+def _named(genres: list[Gap], gaps: Gaps) -> str:
+    several = len(gaps.suites) > 1
+    parts = []
+    for one in genres:
+        unit = 100 if one.scale == 1 else 1
+        suite = f" of {one.suite}" if several else ""
+        interval = f"[{unit * one.low:.1f}, {unit * one.high:.1f}]"
+        parts.append(f"{one.place.genre}{suite} (gap {unit * one.gap:.1f} {interval})")
+    return ", ".join(parts)

@@ -152,14 +152,6 @@ def position_bias(pairs: Sequence[SwappedPair], level: float = 0.95) -> Position
     )
 
 
-def settled(as_given: Preference | None, swapped: Preference | None) -> Preference | None:
-    """The verdict of two calls with the order swapped, in the order given: what both say, and a
-    tie where they differ. None where either could not be read."""
-    if as_given is None or swapped is None:
-        return None
-    return as_given if as_given == _TURNED[swapped] else "tie"
-
-
 def length_bias(
     rated: Iterable[Rated],
     reference: Mapping[tuple[str, str], float] | None = None,

@@ -9,6 +9,7 @@ from harness.items.schema import content_hash
 from harness.judge.own_words import CLOSING, OPENING
 from harness.judge.written import STRICT, WIDTH, is_verdict
 from harness.scoring.normalise import unify
+from harness.visible import visible
 
 # Raised whenever a text can be shown otherwise: part of every prompt's hash.
 FRAMING_VERSION = 1
@@ -37,13 +38,6 @@ _LOOK_ALIKE = str.maketrans("<>[]#＜＞［］＃⟦⟧【】", "‹›〔〕♯
     ord("⟦"): "〔〔",
     ord("⟧"): "〕〕",
 }
-_INVISIBLE = re.compile(
-    "[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5"
-    "\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff"
-    "\uffa0\ufff0-\ufffc\ufffe\uffff\U000e0000-\U000e0fff]"
-)
-_PICTURE = re.compile("[\u00a9\u00ae\u203c-\u3299\ufe0f\U0001f000-\U0001faff]")
-_KANJI = re.compile("[\u3400-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
 
 
 def neutralise(text: str) -> str:
@@ -60,7 +54,7 @@ def neutralise(text: str) -> str:
     Line ends become \\n. Applying it twice changes nothing more.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = _INVISIBLE.sub(_shown, text)
+    text = visible(text)
     text = _CONTROL.sub(lambda match: match[0].translate(_LOOK_ALIKE), text)
     text = _BOUNDARY_LIKE.sub(lambda match: match[0].replace("▼", "▽").replace("▲", "△"), text)
     return _without_verdicts(text)
@@ -82,18 +76,6 @@ def shortened(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     return f"{text[:limit]}\n（以下{len(text) - limit}文字を省略）"
-
-
-def _shown(match: re.Match[str]) -> str:
-    character, text, at = match[0], match.string, match.start()
-    before = text[at - 1 : at]
-    if character in "\u200d\ufe0e\ufe0f" and _PICTURE.match(before):
-        return character
-    if character == "\ufe0f" and text[at + 1 : at + 2] == "\u20e3":  # a digit on a key
-        return character
-    if "\U000e0100" <= character <= "\U000e01ef" and _KANJI.match(before):
-        return character
-    return f"‹U+{ord(character):04X}›"
 
 
 def _without_verdicts(text: str) -> str:

@@ -11,6 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.store.queries import AnswerRow, EvaluationRow
+from harness.visible import clipped, visible
+
+# Characters of one text that are printed; --json has all of them.
+_LONGEST = 20_000
 
 
 def print_answers(
@@ -25,8 +29,8 @@ def print_answers(
         console.print()
         console.print(_heading(one))
         for label, text in (
-            ("asked", Text(one.question)),
-            ("gold", Text(one.gold, style="green")),
+            ("asked", Text(clipped(one.question, _LONGEST))),
+            ("gold", Text(clipped(one.gold, _LONGEST), style="green")),
             ("answer", _answer(one)),
         ):
             if label == "gold" and not one.gold:
@@ -42,7 +46,10 @@ def print_answers(
             grid.add_column(width=8, style="dim")
             grid.add_column(overflow="fold")
             verdict = _verdict(judgment)
-            grid.add_row("  judge", Text.assemble(*verdict, (f"\n{judgment['text']}", "dim")))
+            grid.add_row(
+                "  judge",
+                Text.assemble(*verdict, (f"\n{clipped(judgment['text'], _LONGEST)}", "dim")),
+            )
             console.print(grid)
     if len(found) > limit:
         console.print(
@@ -77,8 +84,11 @@ def _verdict(judgment: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 def _answer(one: AnswerRow) -> Text:
     if one.error:
-        return Text(one.error, style="red")
-    text = Text(one.text if one.text.strip() else "(empty)", style="" if one.text else "dim")
+        return Text(visible(one.error), style="red")
+    text = Text(
+        clipped(one.text, _LONGEST) if one.text.strip() else "(empty)",
+        style="" if one.text else "dim",
+    )
     if one.finish_reason == "length":
         text.append(" …", style="yellow")
     return text

@@ -17,7 +17,7 @@ from harness.report.comparison_table import p_value, signed
 from harness.report.gaps import GapReport, gain_rows, headline, learned_rows
 from harness.store.rounds import RoundGain
 
-WIDE, WIDEST = 125, 142
+WIDE, WIDEST = 130, 148
 _STYLES: dict[State, tuple[str, str]] = {
     "lags": ("▼", "bold red"),
     "ahead": ("▲", "green"),
@@ -35,7 +35,7 @@ def print_gaps(console: Console, report: GapReport, everything: bool = False) ->
     console.print()
     for suite in gaps.suites:
         _print_suite(console, suite, everything)
-    console.print(Text(_caption(report), style="dim"))
+    console.print(Text(_caption(report, console.width >= WIDE), style="dim"))
     for note in gaps.notes:
         console.print(Text(f"{note}.", style="yellow"))
     said = (*report.advice, *(report.plan.advice if report.plan else ()))
@@ -163,6 +163,7 @@ def _print_suite(console: Console, suite: SuiteGaps, everything: bool) -> None:
     if wide:
         table.add_column("trend", justify="right", no_wrap=True)
         table.add_column("learn", justify="right", no_wrap=True)
+        table.add_column("lost", justify="right", no_wrap=True)
         # The only column that gives way.
         table.add_column("what goes wrong")
     for one in shown(suite, everything):
@@ -202,7 +203,9 @@ def _cells(one: Gap, wide: bool, causes: int) -> list[Text | str]:
         Text(f"{mark} {one.state}", style=style),
     ]
     if wide:
-        cells += [_trend(one, unit), _learn(one), Text(_wrong(one, causes), style="dim")]
+        lost = "–" if one.to_format is None else f"{unit * one.to_format:.1f}"
+        cells += [_trend(one, unit), _learn(one), Text(lost, style="dim")]
+        cells += [Text(_wrong(one, causes), style="dim")]
     return cells
 
 
@@ -244,12 +247,15 @@ def _table(headings: Sequence[str], right: Sequence[int]) -> Table:
     return table
 
 
-def _caption(report: GapReport) -> str:
+def _caption(report: GapReport, wide: bool) -> str:
     rule = report.gaps.rule
+    columns = (
+        "trend: points a thousand steps, coloured where it is surely not 0. learn: % of items "
+        "sometimes right (~ a guess). lost: to output format. "
+    )
     return (
         f"Gaps in points of 100 (ratings as they are), {1 - 2 * rule.alpha:.0%} intervals. p "
         "one-sided, corrected: genres and suites by Holm, the rest by Benjamini and Hochberg. "
-        "worth: points of the suite's total for a point here. trend: points a thousand steps, "
-        "coloured where it is surely not 0. learn: % of items sometimes right (~ a guess). A gap "
+        f"worth: points of the suite's total for a point here. {columns if wide else ''}A gap "
         f"surely below {100 * rule.margin:g} points is level; only what lags makes demand."
     )

@@ -12,7 +12,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from harness.run_regressions import Account, Analysis
-    from harness.statistics.trajectory import Finding
+    from harness.statistics.findings import Finding
     from harness.store.regressions import Regression
 
 _BLOCKS = "▁▂▃▄▅▆▇█"

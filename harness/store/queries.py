@@ -329,24 +329,6 @@ def items_of(path: Path, evaluation: str) -> dict[str, Item]:
     return {key: msgspec.json.decode(text, type=Item) for key, text in rows}
 
 
-def all_items(path: Path) -> list[tuple[str, Item]]:
-    """Every item that was ever asked from this store, with its suite's name, in their order."""
-    with connect(path, read_only=True) as connection:
-        rows = connection.execute(
-            "SELECT DISTINCT e.suite, i.id, i.definition FROM items i "
-            "JOIN requests r ON r.item_hash = i.hash JOIN evaluations e ON e.id = r.evaluation "
-            "ORDER BY ALL"
-        ).fetchall()
-    return [(suite, msgspec.json.decode(text, type=Item)) for suite, _, text in rows]
-
-
-def all_imports(path: Path) -> dict[str, Path]:
-    """Where each imported benchmark lies, by the name it was imported under."""
-    with connect(path, read_only=True) as connection:
-        rows = connection.execute("SELECT name, path FROM imports ORDER BY name").fetchall()
-    return {name: Path(where) for name, where in rows}
-
-
 def stored_answers(path: Path, evaluation: str) -> list[ScorableAnswer]:
     """Every generation of an evaluation, errors among them."""
     with connect(path, read_only=True) as connection:

@@ -73,23 +73,24 @@ class Near(NamedTuple):
 class Decontamination:
     """What evaluations hold, ready to be looked up; remembers the closest texts that it let pass.
 
-    A million documents of 300 characters against 50,000 items take about a minute. The index takes
-    some 60 bytes for each character of the items, and up to 256 MB for a table that turns most
-    grams away.
+    Time and memory are in docs/filters.md.
     """
 
     def __init__(self, texts: Sequence[HeldOut], closest: int = 100) -> None:
         """Raises HarnessError without texts: a check against nothing would pass everything."""
-        self.texts = tuple(texts)
+        # A text that is held out twice, by a set and by a store, is not boilerplate for that.
+        self.texts = tuple({one.text: one for one in reversed(texts)}.values())[::-1]
         if not self.texts:
             raise HarnessError(
                 "decontamination: there is no evaluation item to check against; expected the "
                 "evalsets of this installation"
             )
         codes = folded([one.text for one in self.texts])
-        names = {name: number for number, name in enumerate(dict.fromkeys(map(_cluster, texts)))}
-        clusters = np.array([names[_cluster(one)] for one in texts], dtype=np.int64)
-        written = np.array([not one.generated for one in texts])
+        names = {
+            name: number for number, name in enumerate(dict.fromkeys(map(_cluster, self.texts)))
+        }
+        clusters = np.array([names[_cluster(one)] for one in self.texts], dtype=np.int64)
+        written = np.array([not one.generated for one in self.texts])
         self._plain = GramIndex(codes, clusters, written, MOST_SHARED)
         hidden = masked(codes)
         self._masked = GramIndex(hidden, clusters, written & _has_digit(codes), MOST_SHARED)

@@ -18,7 +18,7 @@ from harness.items.probes.generate import probes
 from harness.items.schema import FormatRule, Item
 from harness.protocols.catalogue import PROBES_PER_LEVEL
 from harness.protocols.jaster_suite import OWN, open_jaster
-from harness.store.queries import all_imports, all_items
+from harness.store.asked import all_imports, all_items
 
 # The sets that this project ships; without any one of them a check would be blind to it.
 SHIPPED = ("basics", "code-ja", "if-ja", "mt-bench-ja")

@@ -38,6 +38,7 @@ MOST_PER_BAND, MOST_VERIFIED = 64, 16
 # An index entry is a band's hash (36 bits) above the number of its text (28 bits: 268 million).
 _NUMBER_BITS = np.uint64(28)
 MOST_TEXTS = 1 << 28
+_NUMBERS = np.uint64(MOST_TEXTS - 1)
 # Texts signed at once: their grams stay in the processor's cache.
 _SIGNED = 1024
 # Texts looked up at once: sorted queries walk the index in order.
@@ -57,8 +58,8 @@ class Kept:
 class NearDuplicates:
     """An index of the texts seen so far; the state that a round hands to the next.
 
-    `admit` gives the same answers however the texts are cut into calls. A million texts of 300
-    characters take about 1 GB: the texts themselves, and 168 bytes each for the bands.
+    `admit` gives the same answers however the texts are cut into calls. An index holds its texts,
+    and 168 bytes of each for the bands.
     """
 
     def __init__(self, threshold: float = THRESHOLD, closest: int = 100) -> None:
@@ -146,19 +147,22 @@ class NearDuplicates:
 
     def _admit(self, texts: Sequence[str], limits: Sequence[float]) -> list[int | None]:
         plain, bands = sign(texts)
-        earlier = self._look_up(bands)
-        shared = _shared(bands)
+        # Hashes in order, with the row of each: rows of equal hashes are in order as well.
+        place = np.arange(bands.size, dtype=np.uint64)
+        packed = np.sort((bands.ravel() << _NUMBER_BITS) | place)
+        keys, rows = packed >> _NUMBER_BITS, (packed & _NUMBERS).astype(np.int64) // BANDS
+        earlier = self._look_up(keys, rows)
+        shared = _shared(keys, rows)
         # Which kept texts of this call have a band, for bands that more than one of them has.
         here: dict[int, list[int]] = defaultdict(list)
         found: list[int | None] = []
-        kept: list[int] = []
-        first = len(self.texts)
+        numbers = np.full(len(plain), -1, dtype=np.int64)
         for row, text in enumerate(plain):
             copied = self._numbers.get(text)
-            keys, before = shared.get(row, ()), earlier.get(row, {})
-            if copied is None and limits[row] < 1 and (keys or before):
+            common, before = shared.get(row, ()), earlier.get(row, {})
+            if copied is None and limits[row] < 1 and (common or before):
                 candidates: Counter[int] = Counter()
-                for key in before.keys() | set(keys):
+                for key in before.keys() | set(common):
                     candidates.update((before.get(key, []) + here[key])[:MOST_PER_BAND])
                 copied = self._verified(text, candidates, limits[row])
             found.append(copied)
@@ -166,12 +170,13 @@ class NearDuplicates:
                 number = len(self.texts)
                 self.texts.append(text)
                 self._numbers[text] = number
-                kept.append(row)
-                for key in keys:
+                numbers[row] = number
+                for key in common:
                     here[key].append(number)
         if len(self.texts) > MOST_TEXTS:
             raise HarnessError(f"near-duplicates: an index holds at most {MOST_TEXTS} texts")
-        self._add(bands[kept], np.arange(first, len(self.texts), dtype=np.uint64))
+        kept = numbers[rows] >= 0
+        self._add((keys[kept] << _NUMBER_BITS) | numbers[rows[kept]].astype(np.uint64))
         return found
 
     def _verified(self, text: str, candidates: Counter[int], limit: float) -> int | None:
@@ -193,34 +198,29 @@ class NearDuplicates:
                 heapq.heapreplace(self._kept, entry)
         return None
 
-    def _look_up(self, bands: U64) -> dict[int, dict[int, list[int]]]:
+    def _look_up(self, keys: U64, rows: npt.NDArray[np.int64]) -> dict[int, dict[int, list[int]]]:
         """By row and band, the numbers of earlier texts that share it, the first ones first."""
-        keys = bands.ravel()
-        order = np.argsort(keys)
-        wanted = keys[order] << _NUMBER_BITS
+        wanted = keys << _NUMBER_BITS
         numbers: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
         for run in self._runs:  # each holds later texts than the one before it
             place = np.searchsorted(run, wanted)
             place[place == len(run)] = len(run) - 1
-            hits = np.flatnonzero(run[place] >> _NUMBER_BITS == wanted >> _NUMBER_BITS)
-            for hit in hits.tolist():
+            for hit in np.flatnonzero(run[place] >> _NUMBER_BITS == keys).tolist():
                 block = run[place[hit] : place[hit] + MOST_PER_BAND]
-                key = int(wanted[hit] >> _NUMBER_BITS)
-                block = block[block >> _NUMBER_BITS == key] & np.uint64(MOST_TEXTS - 1)
-                numbers[int(order[hit]) // BANDS][key] += block.tolist()
+                block = block[block >> _NUMBER_BITS == keys[hit]] & _NUMBERS
+                numbers[int(rows[hit])][int(keys[hit])] += block.tolist()
         return numbers
 
-    def _add(self, bands: U64, numbers: U64) -> None:
-        """Runs grow in size like the digits of a number, so that each entry is merged only
-        log(texts) times."""
-        if not len(numbers):
+    def _add(self, run: U64) -> None:
+        """Takes in sorted entries. Runs grow in size like the digits of a number, so that each
+        entry is merged only log(texts) times."""
+        if not len(run):
             return
-        run = np.sort(((bands << _NUMBER_BITS) | numbers[:, None]).ravel())
         self._runs.append(run)
         while len(self._runs) > 1 and len(self._runs[-2]) < 4 * len(self._runs[-1]):
-            merged = np.concatenate([self._runs.pop(), self._runs.pop()])
-            merged.sort()
-            self._runs.append(merged)
+            last = self._runs.pop()
+            self._runs[-1] = np.concatenate([self._runs[-1], last])
+            self._runs[-1].sort()
 
 
 def sign(texts: Sequence[str]) -> tuple[list[str], U64]:
@@ -276,15 +276,14 @@ def _bands(digests: npt.NDArray[np.uint32]) -> U64:
     return hashes >> _NUMBER_BITS
 
 
-def _shared(bands: U64) -> dict[int, list[int]]:
-    """Of each row the bands that another row has as well."""
-    keys = bands.ravel()
-    order = np.argsort(keys, kind="stable")
-    alike = keys[order][1:] == keys[order][:-1]
-    places = np.union1d(order[1:][alike], order[:-1][alike])
+def _shared(keys: U64, rows: npt.NDArray[np.int64]) -> dict[int, list[int]]:
+    """Of each row the bands that another row has as well; `keys` are sorted."""
+    alike = np.zeros(len(keys) + 1, dtype=np.bool_)
+    alike[1:-1] = keys[1:] == keys[:-1]
+    places = np.flatnonzero(alike[1:] | alike[:-1])
     shared: dict[int, list[int]] = defaultdict(list)
-    for place, key in zip(places.tolist(), keys[places].tolist(), strict=True):
-        shared[place // BANDS].append(key)
+    for row, key in zip(rows[places].tolist(), keys[places].tolist(), strict=True):
+        shared[row].append(key)
     return shared
 
 
