@@ -60,6 +60,13 @@ GENERATORS: Mapping[str, Entry] = {
             "two turns of a family, of which the second changes a premise",
         ),
         Entry(
+            "code_program",
+            1,
+            "training.synthesis.code_problems:code_program",
+            False,
+            "small functions to write, with hidden tests",
+        ),
+        Entry(
             "facts",
             1,
             "training.synthesis.facts:facts",
@@ -104,6 +111,8 @@ GENERATORS: Mapping[str, Entry] = {
     )
 }
 
+# Skills of `code_program` that no probe family has.
+_WRITTEN_PROGRAMS = ("coding/number",)
 # Settings that one generator alone has a use for.
 _TOLD_BY = {
     "shapes": "drill",
@@ -154,6 +163,8 @@ def _fitting(line: Line, teacher: bool) -> Entry | None:
             return GENERATORS[name]
     if line.genre in PROBE_GENRES and line.skill in ("", *_families()):
         return GENERATORS["program"]
+    if line.skill in _WRITTEN_PROGRAMS:
+        return GENERATORS["code_program"]
     return GENERATORS["written"] if teacher else None
 
 
