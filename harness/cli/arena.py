@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from harness.cli.arena_serve import serve
 from harness.cli.options import F, print_rows, store_option, table_options
 
 
@@ -311,3 +312,6 @@ def judged(judge: str | None, store: str | None) -> None:
     click.echo(f"{found.verdicts:,} verdicts of kind judge, {found.new:,} of them new")
     if found.unreadable:
         click.echo(f"{found.unreadable:,} verdicts could not be read; left out.")
+
+
+command.add_command(serve)

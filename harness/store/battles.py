@@ -57,7 +57,7 @@ def add(path: Path, battles: Iterable[Battle]) -> int:
     before = _count(path)
     batch: list[dict[str, Any]] = []
     for battle in battles:
-        batch.append(_row(battle))
+        batch.append(row(battle))
         if len(batch) == _BATCH:
             write.spool(path, {"battles": batch})
             batch = []
@@ -66,7 +66,8 @@ def add(path: Path, battles: Iterable[Battle]) -> int:
     return _count(path) - before
 
 
-def _row(battle: Battle) -> dict[str, Any]:
+def row(battle: Battle) -> dict[str, Any]:
+    """A battle as a row of the table."""
     styles = {
         name: None if style is None else [style.length, style.headers, style.lists, style.bold]
         for name, style in (("style_a", battle.style_a), ("style_b", battle.style_b))
