@@ -69,7 +69,7 @@ class Handler(BaseHTTPRequestHandler):
         for number, piece in enumerate(pieces):
             if number == 1:
                 self.server.gate.wait(30)
-            if number == 2 and model in self.server.breaks:
+            if number == len(pieces) // 2 and model in self.server.breaks:
                 self.close_connection = True
                 self.connection.close()
                 return

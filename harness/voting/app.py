@@ -113,7 +113,7 @@ def make_app(stage: Stage, pool: Pool, settings: Settings) -> Starlette:
         return Route(path, endpoint, methods=["POST"] if post else ["GET"])
 
     most_bytes = 9 * stage.terms.most_characters + 20_000  # a character is %XX%XX%XX in a form
-    return Starlette(
+    app = Starlette(
         routes=[
             route("/", site.home),
             route("/battle", site.start, post=True),
@@ -138,6 +138,9 @@ def make_app(stage: Stage, pool: Pool, settings: Settings) -> Starlette:
         exception_handlers={HTTPException: _http_fault},
         lifespan=lifespan,
     )
+    # A path with a stroke too many is none of ours; a redirect would be built from it.
+    app.router.redirect_slashes = False
+    return app
 
 
 async def refuse(

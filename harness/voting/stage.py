@@ -71,11 +71,13 @@ class BusyError(Exception):
 class Live:
     """A battle in memory: its state, and what is heard of the answers to the latest turn.
 
+    saved    its state as the store has it
     pages    HTML of ended answers, by turn and side
     changed  set, and replaced by a new one, whenever there is something new
     """
 
     held: Conversation
+    saved: Conversation | None = None
     heard: dict[Side, str] = field(default_factory=lambda: {"a": "", "b": ""})
     pages: dict[tuple[int, Side], str] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -152,7 +154,7 @@ class Stage:
 
     async def _begin(self, live: Live, before: Conversation | None) -> None:
         try:
-            await self._save(live.held)
+            await self._save(live)
         except HarnessError:
             if before is None:
                 del self._lives[live.held.id]
@@ -168,7 +170,7 @@ class Stage:
         # From here on another vote is refused; nothing is awaited in between.
         live.held = cast(before, ballot, datetime.now(UTC))
         try:
-            await self._save(live.held)
+            await self._save(live)
         except HarnessError:
             live.held = before
             raise
@@ -184,10 +186,11 @@ class Stage:
         held = await self.read(lambda: conversations.find(self.store, key))
         if held is None:
             return None
+        saved = held
         if held.state == "answering":
             # The server that was asking has ended; so has the answer.
             held = _broken_off(held)
-        found = self._lives.setdefault(key, Live(held))
+        found = self._lives.setdefault(key, Live(held, saved))
         self._forget()
         return found
 
@@ -243,6 +246,11 @@ class Stage:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for live in self._lives.values():
+            if live.held.state == "answering":
+                live.held = _broken_off(live.held)
+            if live.saved is not live.held:
+                await self._keep(live)
         await self.read(lambda: None)
         self._books.shutdown()
         await asyncio.gather(
@@ -254,10 +262,7 @@ class Stage:
         # Where one fails the battle is over: the other need not go on.
         wanted = {"wanted": True}
         await asyncio.gather(*(self._answer(live, side, wanted) for side in SIDES))
-        try:
-            await self._save(live.held)
-        except HarnessError as error:
-            log.error("%s", error)
+        await self._keep(live)
         live.tell()
 
     async def _answer(self, live: Live, side: Side, both: dict[str, bool]) -> None:
@@ -314,9 +319,18 @@ class Stage:
         live.held = hear(live.held, side, reply, datetime.now(UTC))
         live.tell()
 
-    async def _save(self, held: Conversation) -> None:
+    async def _save(self, live: Live) -> None:
+        held = live.held
         # Shielded: a voter who goes away must not keep a vote from the disk.
         await asyncio.shield(asyncio.to_thread(conversations.save, self.store, held))
+        live.saved = held
+
+    async def _keep(self, live: Live) -> None:
+        """Saves what nobody waits for; a full disk is for the log."""
+        try:
+            await self._save(live)
+        except HarnessError as error:
+            log.error("%s", error)
 
     async def _known(self, key: str) -> bool:
         return await self.find(key) is not None
