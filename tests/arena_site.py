@@ -23,10 +23,24 @@ from harness.voting.draw import Pool, open_pool
 from harness.voting.serve import build, make_speakers
 from harness.voting.sessions import Session, from_cookie
 from harness.voting.stage import Stage, Terms
-from tests.arena_models import ModelServer
+from tests.arena_models import ModelServer, model_server
 
 _pool: Callable[[tuple[str, ...]], Pool] = lru_cache(open_pool)
 HOME = "http://127.0.0.1"
+
+
+NAMES = ("akane-model", "midori-model")
+
+
+@contextmanager
+def two_models() -> Iterator[ModelServer]:
+    """Two that can be told apart by what they say; the second says how many messages it got."""
+    say = {
+        NAMES[0]: lambda messages: f"# 赤\n\n**{messages[-1]['content']}** への回答です。",
+        NAMES[1]: lambda messages: f"- 緑の{len(messages)}つ目の回答です。",
+    }
+    with model_server(**say) as server:
+        yield server
 
 
 @contextmanager

@@ -17,19 +17,13 @@ from harness.store import conversations
 from harness.voting.app import Settings
 from harness.voting.rates import Rate
 from harness.voting.stage import Terms
-from tests.arena_models import ModelServer, model_server
-from tests.arena_site import HOME, Visitor, field, rows, session_of, site
-
-NAMES = ("akane-model", "midori-model")
+from tests.arena_models import ModelServer
+from tests.arena_site import HOME, Visitor, field, rows, session_of, site, two_models
 
 
 @pytest.fixture
 def models() -> Iterator[ModelServer]:
-    say = {
-        "akane-model": lambda messages: f"# 赤\n\n**{messages[-1]['content']}** への回答です。",
-        "midori-model": lambda messages: f"- 緑の{len(messages)}つ目の回答です。",
-    }
-    with model_server(**say) as server:
+    with two_models() as server:
         yield server
 
 

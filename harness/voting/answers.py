@@ -59,9 +59,11 @@ def clean(html: str) -> str:
         attributes={
             "a": {"href", "title"},
             "ol": {"start"},
-            **{tag: {"class"} for tag in ("span", "div", "code")},
-            **dict.fromkeys(_MATH, _MATH_ATTRIBUTES),
+            **{tag: {"class"} for tag in ("span", "div")},
+            **{tag: set(_MATH_ATTRIBUTES) for tag in _MATH},
         },
+        # What may be wider than its column can be scrolled by keyboard.
+        tag_attribute_values={tag: {"tabindex": {"0"}} for tag in ("div", "pre")},
         attribute_filter=_attribute,
         url_schemes={"http", "https"},
         url_relative="deny",
