@@ -12,14 +12,19 @@ import pytest
 pytest.importorskip("starlette")
 pytest.importorskip("openai")
 
+from starlette.testclient import TestClient
 
+from harness.checkpoint import discover
 from harness.engines.types import Sampling
 from harness.errors import HarnessError
 from harness.items.load import find_evalset, load_evalset
 from harness.store import conversations
+from harness.voting.app import Settings
+from harness.voting.draw import Pool
+from harness.voting.serve import build, make_speakers
 from harness.voting.stage import Terms
 from tests.arena_models import ModelServer
-from tests.arena_site import NAMES, Visitor, field, rows, session_of, site, two_models
+from tests.arena_site import HOME, NAMES, Visitor, field, rows, session_of, site, two_models
 
 
 @pytest.fixture
@@ -216,3 +221,32 @@ def test_the_page_speaks_japanese_and_english(models: ModelServer, store: Path) 
         assert '<html lang="en">' in client.get("/board").text  # remembered
         assert '<html lang="ja">' in client.get("/?lang=ja").text
         assert client.get("/?lang=xx").status_code == 200
+
+
+def test_local_checkpoints_answer_through_their_own_engine(
+    tiny_checkpoint: Path, tiny_base_checkpoint: Path, store: Path
+) -> None:
+    """Real weights: one with a chat template, one without."""
+    speakers = make_speakers(
+        [discover(str(path))[0] for path in (tiny_checkpoint, tiny_base_checkpoint)], "auto"
+    )
+    terms = Terms(sampling=Sampling(temperature=0.7, max_tokens=24))
+    app, _ = build(speakers, Pool({}), store, terms, Settings())
+    with TestClient(app, base_url=HOME, follow_redirects=False) as client:
+        visitor = Visitor(client)
+        path = visitor.start("日本の文章")
+        with client.stream("GET", f"{path}/events") as stream:
+            events = stream.read().decode()
+        page = visitor.wait(path)
+        asked = {"ticket": field(page, "ticket"), "number": "2", "prompt": "世界の文章"}
+        assert visitor.post(f"{path}/turn", asked).status_code == 303
+        visitor.wait(path)
+        assert visitor.vote(path, "tie").status_code == 303
+    assert events.count('"text":') > 2
+    (held,) = conversations.conversations(store)
+    assert {held.model_a, held.model_b} == {one.name for one in speakers}
+    for turn in held.turns:
+        for reply in (turn.a, turn.b):
+            assert reply is not None
+            assert reply.tokens > 0
+            assert reply.finish_reason in ("stop", "length")
