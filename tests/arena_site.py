@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -57,6 +60,22 @@ def site(
     app, stage = build(speakers, _pool(items), store, terms or Terms(), settings or Settings())
     with TestClient(app, base_url=HOME, follow_redirects=False) as client:
         yield client, stage
+
+
+def launch(models: ModelServer, store: Path, *options: str) -> tuple[subprocess.Popen[str], str]:
+    """`harness arena serve` in a process of its own, and its URL."""
+    targets = [models.target(name) for name in models.say]
+    command = [sys.executable, "-m", "harness", "arena", "serve", *targets, "--port", "0"]
+    process = subprocess.Popen(
+        [*command, "--store", str(store), *options],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])},
+    )
+    assert process.stdout is not None
+    found = re.search(r"http://\S+", process.stdout.readline())
+    assert found, "the server did not start"
+    return process, found[0].rstrip("/")
 
 
 def field(page: str, name: str) -> str:

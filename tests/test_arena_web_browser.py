@@ -7,8 +7,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -27,9 +25,8 @@ from playwright.sync_api import sync_playwright
 from harness.arena.conversation import Ballot, Conversation
 from harness.store import conversations, write
 from tests.arena_models import ModelServer
-from tests.arena_site import NAMES, field, rows, two_models
+from tests.arena_site import NAMES, field, launch, rows, two_models
 
-ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
@@ -91,19 +88,9 @@ def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
     """`harness arena serve` in a process of its own, ended by SIGTERM."""
     store = tmp_path_factory.mktemp("arena") / "results.duckdb"
     with two_models() as models:
-        targets = [models.target(name) for name in NAMES]
-        command = [sys.executable, "-m", "harness", "arena", "serve", *targets, "--port", "0"]
-        process = subprocess.Popen(
-            [*command, "--store", str(store)],
-            stdout=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-        )
+        process, url = launch(models, store)
         try:
-            assert process.stdout is not None
-            found = re.search(r"http://\S+", process.stdout.readline())
-            assert found
-            yield Arena(models, store, found[0].rstrip("/"))
+            yield Arena(models, store, url)
         finally:
             process.send_signal(signal.SIGTERM)
             assert process.wait(30) == 0
@@ -188,7 +175,8 @@ def test_a_battle_over_two_turns_streamed_and_voted_by_key(browser: Any, arena: 
     page.fill("textarea[name=comment]", "b")
     page.locator("textarea[name=comment]").press("b")
     page.click("text=日本語が自然 >> nth=0")
-    page.keyboard.press("b")
+    page.keyboard.press("b")  # chooses
+    page.keyboard.press("4")  # casts
     page.wait_for_selector(".revealed")
     shown = page.inner_text(".revealed")
     assert all(name in shown for name in NAMES)
@@ -199,6 +187,7 @@ def test_a_battle_over_two_turns_streamed_and_voted_by_key(browser: Any, arena: 
     page.go_back()
     if page.query_selector("form.vote") is not None:
         page.keyboard.press("1")
+        page.keyboard.press("Enter")
         page.wait_for_selector(".failed")
         assert "すでに投票しました" in page.inner_text(".failed")
         visit.complaints = [one for one in visit.complaints if "409" not in one]
@@ -324,6 +313,8 @@ def test_no_serious_fault_of_accessibility(
     models.gate.set()
     page.wait_for_selector("form.vote")
     examine("answered")
+    page.keyboard.press("t")
+    assert page.query_selector(".revealed") is None
     page.keyboard.press("t")
     page.wait_for_selector(".revealed")
     examine("voted")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import SystemRandom
 from time import monotonic
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -19,7 +19,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import Receive, Scope, Send
 
 from harness.arena.conversation import Ballot, RefusedError
 from harness.arena.types import OUTCOMES
@@ -27,22 +26,32 @@ from harness.errors import HarnessError
 from harness.voting.boards import Boards
 from harness.voting.draw import Pool, of_item, of_text
 from harness.voting.guard import LOOPBACK, Guard
-from harness.voting.pages import Face, battle_values, board_values
+from harness.voting.pages import battle_values, board_values
 from harness.voting.rates import Buckets, Rate
 from harness.voting.sessions import (
-    Session,
     from_cookie,
     is_id,
     is_token,
     new_id,
     new_session,
-    to_cookie,
 )
 from harness.voting.stage import BusyError, Live, Stage
-from harness.voting.words import COOKIE, LANGUAGES, choose_language
+from harness.voting.visit import (
+    StopError,
+    Visit,
+    cookie_name,
+    face_of,
+    http_fault,
+    read_fields,
+    refusal,
+    refuse,
+    remember,
+)
+from harness.voting.words import COOKIE, LANGUAGES
 
 _STATIC = Path(__file__).parent / "static"
-_MOST_FIELDS = 40
+# Pages of one visitor that listen at the same time.
+_MOST_LISTENING = 8
 _MOST_COMMENT = 2_000
 
 
@@ -63,37 +72,6 @@ class Settings:
     address_asks: Rate = field(default_factory=lambda: Rate(100, 200))
     logins: Rate = field(default_factory=lambda: Rate(5, 10))
     requests: Rate = field(default_factory=lambda: Rate(600, 1200))
-
-
-class StopError(Exception):
-    """A request that is refused: status, why (a key of words), and the battle it was about."""
-
-    def __init__(self, status: int, why: str, battle: str = "", **values: object) -> None:
-        super().__init__(why)
-        self.status = status
-        self.why = why
-        self.battle = battle
-        self.values = values
-
-
-@dataclass(frozen=True)
-class Visit:
-    """One request: who asks, in which language, and the fields of a form."""
-
-    request: Request
-    session: Session
-    face: Face
-    form: Mapping[str, str]
-    ticked: frozenset[tuple[str, str]]
-
-    @property
-    def address(self) -> str:
-        return self.request.client.host if self.request.client else ""
-
-    def require(self, purpose: str) -> None:
-        """Refuses a form that does not carry this visitor's ticket for this purpose."""
-        if not self.session.is_ticket(self.form.get("ticket", ""), purpose):
-            raise StopError(403, "ticket")
 
 
 Handler = Callable[[Visit], Awaitable[Response]]
@@ -135,46 +113,12 @@ def make_app(stage: Stage, pool: Pool, settings: Settings) -> Starlette:
                 refuse=refuse,
             )
         ],
-        exception_handlers={HTTPException: _http_fault},
+        exception_handlers={HTTPException: http_fault},
         lifespan=lifespan,
     )
     # A path with a stroke too many is none of ours; a redirect would be built from it.
     app.router.redirect_slashes = False
     return app
-
-
-async def refuse(
-    scope: Scope, receive: Receive, send: Send, status: int, why: str, values: dict[str, Any]
-) -> None:
-    """A refusal before anybody looked at who asks."""
-    response = _refusal(_face(Request(scope), False), StopError(status, why, **values))
-    await response(scope, receive, send)
-
-
-async def _http_fault(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    why = "method" if error.status_code == 405 else "path"
-    return _refusal(_face(request, False), StopError(error.status_code, why))
-
-
-def _face(request: Request, member: bool) -> Face:
-    language = choose_language(
-        request.query_params.get("lang"),
-        request.cookies.get(COOKIE),
-        request.headers.get("accept-language"),
-    )
-    return Face(language, request.url.path, member)
-
-
-def _refusal(face: Face, stop: StopError) -> Response:
-    # A path that was refused is no place to come back to.
-    page = replace(face, path="/").draw(
-        "refused.html", why=stop.why, values=stop.values, battle=stop.battle
-    )
-    response = HTMLResponse(page, stop.status)
-    if stop.status == 429:
-        response.headers["Retry-After"] = str(stop.values["n"])
-    return response
 
 
 class Site:
@@ -186,6 +130,7 @@ class Site:
         self.settings = settings
         self.boards = Boards(stage.store)
         self.random = SystemRandom()
+        self.listening: Counter[str] = Counter()
         self.asks = Buckets(settings.asks)
         self.address_asks = Buckets(settings.address_asks)
         self.logins = Buckets(settings.logins)
@@ -197,10 +142,10 @@ class Site:
         token = self.settings.token
 
         async def run(request: Request) -> Response:
-            name = _cookie_name(request)
+            name = cookie_name(request)
             known = from_cookie(request.cookies.get(name, ""), token)
             session = known or new_session(token, member=False)
-            face = _face(request, session.member)
+            face = face_of(request, session.member)
             if known is None and request.headers.get("sec-fetch-site") == "cross-site":
                 # A link from elsewhere comes without our cookie, which is for this site alone.
                 # Coming again from this page it has it; a new session would replace the old.
@@ -211,16 +156,16 @@ class Site:
                         raise StopError(403, "ticket")
                     response: Response = RedirectResponse("/login", 303)
                 else:
-                    form, ticked = await _fields(request)
+                    form, ticked = await read_fields(request)
                     response = await handler(Visit(request, session, face, form, ticked))
             except StopError as stop:
-                response = _refusal(face, stop)
+                response = refusal(face, stop)
             except BusyError:
-                response = _refusal(face, StopError(503, "busy"))
+                response = refusal(face, StopError(503, "busy"))
             except HarnessError:
-                response = _refusal(face, StopError(503, "store"))
+                response = refusal(face, StopError(503, "store"))
             if known is None and "set-cookie" not in response.headers:
-                _remember(request, response, session, token)
+                remember(request, response, session, token)
             if request.query_params.get("lang") in LANGUAGES:
                 response.set_cookie(
                     COOKIE, face.language, max_age=31_536_000, samesite="strict", httponly=True
@@ -273,16 +218,23 @@ class Site:
     async def events(self, visit: Visit) -> Response:
         """The answers as they grow, as server-sent events."""
         live = await self._mine(visit)
+        session = visit.session.id
+        if self.listening[session] >= _MOST_LISTENING:
+            raise StopError(429, "fast", live.held.id, n=60)
 
         async def lines() -> AsyncIterator[str]:
-            async for news in self.stage.listen(live):
-                if not news:
-                    yield ": still here\n\n"
-                    continue
-                if news.get("state") not in (None, "closing"):
-                    values = await self._shown(visit, live)
-                    news["html"] = visit.face.draw("_controls.html", **values)
-                yield f"data: {json.dumps(news, ensure_ascii=False)}\n\n"
+            self.listening[session] += 1
+            try:
+                async for news in self.stage.listen(live):
+                    if not news:
+                        yield ": still here\n\n"
+                        continue
+                    if news.get("state") not in (None, "closing"):
+                        values = await self._shown(visit, live)
+                        news["html"] = visit.face.draw("_controls.html", **values)
+                    yield f"data: {json.dumps(news, ensure_ascii=False)}\n\n"
+            finally:
+                self.listening[session] -= 1
 
         return StreamingResponse(
             lines(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
@@ -346,7 +298,7 @@ class Site:
             return HTMLResponse(visit.face.draw("login.html", ticket=ticket, wrong=True), 403)
         response = RedirectResponse("/", 303)
         # A new session: nobody who knew the visitor's cookie knows the member's.
-        _remember(visit.request, response, new_session(token, member=True), token)
+        remember(visit.request, response, new_session(token, member=True), token)
         return response
 
     async def _mine(self, visit: Visit) -> Live:
@@ -398,35 +350,3 @@ class Site:
     def _stop(self, refused: RefusedError, live: Live) -> StopError:
         status = 400 if refused.reason == "tags" else 409
         return StopError(status, refused.reason, live.held.id, n=self.stage.terms.most_turns)
-
-
-async def _fields(request: Request) -> tuple[dict[str, str], frozenset[tuple[str, str]]]:
-    """The fields of a form, and all its pairs (ticked boxes share a name)."""
-    if request.method != "POST":
-        return {}, frozenset()
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/x-www-form-urlencoded":
-        raise StopError(415, "ticket")
-    try:
-        body = (await request.body()).decode("ascii")
-        pairs = parse_qsl(body, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
-    except ValueError:  # not ASCII, or too many fields
-        raise StopError(400, "ticket") from None
-    return dict(pairs), frozenset(pairs)
-
-
-def _cookie_name(request: Request) -> str:
-    # The prefix has the browser refuse a cookie that another host or plain HTTP set.
-    return "__Host-arena" if request.url.scheme == "https" else "arena"
-
-
-def _remember(request: Request, response: Response, session: Session, token: str | None) -> None:
-    response.set_cookie(
-        _cookie_name(request),
-        to_cookie(session, token),
-        max_age=31_536_000,
-        path="/",
-        httponly=True,
-        samesite="strict",
-        secure=request.url.scheme == "https",
-    )

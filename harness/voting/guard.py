@@ -6,6 +6,7 @@ another site, for another host (DNS rebinding), or larger than any form of ours.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from time import monotonic
 from typing import Any
@@ -38,6 +39,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+# Seconds that sending a form may take.
+_MOST_SECONDS = 30.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 # Answers a refused request: its scope, the status, why (a key of words), values for the words.
@@ -82,10 +85,16 @@ class Guard:
             await self.refuse(scope, receive, dressed, 405, "method", {})
         elif not from_here(headers, scope["scheme"]):
             await self.refuse(scope, receive, dressed, 403, "origin", {})
-        elif (body := await self._body(receive)) is None:
-            await self.refuse(scope, receive, dressed, 413, "size", {})
         else:
-            await self.app(scope, _again(body, receive), dressed)
+            try:
+                async with asyncio.timeout(_MOST_SECONDS):
+                    body = await self._body(receive)
+            except TimeoutError:
+                body = None
+            if body is None:
+                await self.refuse(scope, receive, dressed, 413, "size", {})
+            else:
+                await self.app(scope, _again(body, receive), dressed)
 
     async def _body(self, receive: Receive) -> bytes | None:
         """The whole body; None for one that is too large."""

@@ -59,7 +59,10 @@ _WORDS: dict[str, tuple[str, str]] = {
         "両方の回答が終わると投票できます。",
         "You can vote once both answers have ended.",
     ),
-    "vote.keys": ("キーで投票", "Vote by key"),
+    "vote.keys": (
+        "キーで選び、もう一度押すか Enter で投票",
+        "A key chooses; pressing it again, or Enter, votes",
+    ),
     "vote.once": ("投票は一度だけで、取り消せません。", "You vote once, and cannot take it back."),
     "tags": ("よかった点（任意）", "What was good (optional)"),
     "tag.correct": ("内容が正しい", "Correct"),

@@ -1,4 +1,4 @@
-// Lets answers grow on the page and casts votes by key. Without it the page reloads itself instead.
+// Lets answers grow on the page, and votes be cast by key. Without it the page reloads itself.
 "use strict";
 
 const battle = document.querySelector("#battle[data-events]");
@@ -51,6 +51,8 @@ function key(event) {
   const button = [...document.querySelectorAll("[data-key]")].find((one) =>
     one.dataset.key.includes(pressed),
   );
-  if (button) button.click();
+  // A vote cannot be taken back, and a key is soon pressed by mistake: once chooses, twice casts.
+  if (button && document.activeElement === button) button.click();
+  else if (button) button.focus();
   if (pressed === "n") document.querySelector("[data-next]")?.click();
 }
