@@ -12,7 +12,7 @@ from typing import Any
 
 class ModelServer(ThreadingHTTPServer):
     """say      of each model what it answers, from the messages it got; it is streamed in pieces
-    gate     waited for before each piece after the first, so that a test can look in between
+    gate     waited for once `shown` pieces were sent, so that a test can look in between
     breaks   models whose stream is cut in the middle
     """
 
@@ -24,6 +24,7 @@ class ModelServer(ThreadingHTTPServer):
         self.say = say
         self.gate = threading.Event()
         self.gate.set()
+        self.shown = 1
         self.breaks: set[str] = set()
         self.refuses: set[str] = set()
         self.bodies: list[dict[str, Any]] = []
@@ -67,7 +68,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         pieces = [text[at : at + 7] for at in range(0, len(text), 7)]
         for number, piece in enumerate(pieces):
-            if number == 1:
+            if number == self.server.shown:
                 self.server.gate.wait(30)
             if number == len(pieces) // 2 and model in self.server.breaks:
                 self.close_connection = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,6 +17,8 @@ log = logging.getLogger(__name__)
 
 # Requests in flight at once to a server.
 LANES = 16
+# Seconds that threads get to end.
+_PATIENCE = 3.0
 # Rendering and opening engines import libraries that bear no race.
 _importing = threading.Lock()
 
@@ -74,7 +77,8 @@ class Speaker:
         with self._changed:
             self._listeners[key] = listener
             self._queue.append(request)
-            if len(self._threads) < (LANES if self._served else 1) and not self._idle:
+            lacking = len(self._queue) > self._idle
+            if lacking and len(self._threads) < (LANES if self._served else 1):
                 name = f"{self.name} {len(self._threads)}"
                 thread = threading.Thread(target=self._work, daemon=True, name=name)
                 self._threads.append(thread)
@@ -87,8 +91,9 @@ class Speaker:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+        deadline = time.monotonic() + _PATIENCE
         for thread in self._threads:
-            thread.join(timeout=2.0)
+            thread.join(max(0.0, deadline - time.monotonic()))
         if self._engine is not None and not any(thread.is_alive() for thread in self._threads):
             self._engine.close()
 
