@@ -103,7 +103,8 @@ class Visitor:
 
     def wait(self, path: str, state: str = "answered") -> str:
         """The page of a battle once it is in this state."""
-        for _ in range(400):
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
             page = self.client.get(path).text
             if f'data-state="{state}"' in page:
                 return page

@@ -1,23 +1,27 @@
-"""Who meets whom on the voting page, what items are drawn, and how fast anybody may go."""
+"""Who meets whom on the voting page, what items are drawn, how fast anybody may go, and what cannot
+be served."""
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
 from pathlib import Path
 from random import Random
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("starlette")
 
 from harness.arena.types import Battle, Outcome
+from harness.cli.main import harness
 from harness.errors import HarnessError
 from harness.store import battles, database
 from harness.voting.draw import draw_pair, of_item, open_pool
 from harness.voting.rates import Buckets, Rate
-from harness.voting.serve import Place, check_place, hosts
+from harness.voting.serve import Place, bind, check_place, hosts
 from harness.voting.words import choose_language
 
 MODELS = ("a", "b", "c", "d")
@@ -171,3 +175,31 @@ def test_the_language_is_the_first_that_is_here(
 @given(st.text(max_size=40))
 def test_any_accept_language_will_do(accepted: str) -> None:
     assert choose_language(None, None, accepted) in ("ja", "en")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["a", "b", "--host", "0.0.0.0"], "no token is wanted"),
+        (["a", "b", "--token", "short"], "12 or more"),
+        (["a", "b", "--items", "nosuch"], "no evalset"),
+        (["a", "b", "--items", ""], "a does not exist"),
+        (["{one}"], "a battle takes two"),
+        (["{one}", "{one}"], "named twice"),
+    ],
+)
+def test_what_cannot_be_served_is_a_sentence(
+    arguments: list[str], words: str, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    given_ = [argument.format(one=tiny_checkpoint) for argument in arguments]
+    command = ["arena", "serve", *given_, "--store", str(tmp_path / "s.duckdb")]
+    with pytest.raises(HarnessError, match=words):
+        CliRunner().invoke(harness, command, catch_exceptions=False)
+    assert not (tmp_path / "s.duckdb").exists()
+
+
+def test_a_port_that_is_taken_is_a_sentence() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        place = Place(port=taken.getsockname()[1])
+        with pytest.raises(HarnessError, match="choose another with --host and --port"):
+            bind(place)

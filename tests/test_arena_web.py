@@ -4,7 +4,7 @@ faults do to it."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ pytest.importorskip("openai")
 
 from starlette.testclient import TestClient
 
+from harness.arena.conversation import Conversation
 from harness.checkpoint import discover
 from harness.engines.types import Sampling
 from harness.errors import HarnessError
@@ -223,13 +224,9 @@ def test_the_page_speaks_japanese_and_english(models: ModelServer, store: Path) 
         assert client.get("/?lang=xx").status_code == 200
 
 
-def test_local_checkpoints_answer_through_their_own_engine(
-    tiny_checkpoint: Path, tiny_base_checkpoint: Path, store: Path
-) -> None:
-    """Real weights: one with a chat template, one without."""
-    speakers = make_speakers(
-        [discover(str(path))[0] for path in (tiny_checkpoint, tiny_base_checkpoint)], "auto"
-    )
+def hold(store: Path, targets: Sequence[str]) -> Conversation:
+    """A battle over two turns between two checkpoints."""
+    speakers = make_speakers([discover(one)[0] for one in targets], "auto")
     terms = Terms(sampling=Sampling(temperature=0.7, max_tokens=24))
     app, _ = build(speakers, Pool({}), store, terms, Settings())
     with TestClient(app, base_url=HOME, follow_redirects=False) as client:
@@ -240,13 +237,34 @@ def test_local_checkpoints_answer_through_their_own_engine(
         page = visitor.wait(path)
         asked = {"ticket": field(page, "ticket"), "number": "2", "prompt": "世界の文章"}
         assert visitor.post(f"{path}/turn", asked).status_code == 303
+        with client.stream("GET", f"{path}/events") as stream:
+            stream.read()
         visitor.wait(path)
         assert visitor.vote(path, "tie").status_code == 303
     assert events.count('"text":') > 2
     (held,) = conversations.conversations(store)
     assert {held.model_a, held.model_b} == {one.name for one in speakers}
+    return held
+
+
+def test_a_local_checkpoint_answers_through_its_own_engine(
+    models: ModelServer, tiny_checkpoint: Path, store: Path
+) -> None:
+    """Real weights, rendered by their own chat template."""
+    held = hold(store, [str(tiny_checkpoint), models.target(NAMES[0])])
     for turn in held.turns:
-        for reply in (turn.a, turn.b):
-            assert reply is not None
-            assert reply.tokens > 0
-            assert reply.finish_reason in ("stop", "length")
+        reply = turn.a if held.model_a == tiny_checkpoint.name else turn.b
+        assert reply is not None
+        assert reply.tokens > 0
+        assert reply.finish_reason in ("stop", "length")
+
+
+@pytest.mark.slow
+def test_two_local_checkpoints_answer_side_by_side(
+    tiny_checkpoint: Path, tiny_base_checkpoint: Path, store: Path
+) -> None:
+    held = hold(store, [str(tiny_checkpoint), str(tiny_base_checkpoint)])
+    for turn in held.turns:
+        assert turn.a is not None
+        assert turn.b is not None
+        assert min(turn.a.tokens, turn.b.tokens) > 0

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     type=click.Choice(["auto", "vllm", "transformers"]),
     default="auto",
     show_default=True,
-    help="For local checkpoints; transformers where there are several.",
+    help="For local checkpoints; several get a process each.",
 )
 @click.option("--max-tokens", type=click.IntRange(min=1), default=1024, show_default=True)
 @click.option("--temperature", type=click.FloatRange(0, 2), default=0.7, show_default=True)

@@ -7,11 +7,14 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
 
 from harness.checkpoint import Checkpoint
+from harness.engines.apart import ApartEngine
+from harness.engines.hardware import gpu_count
 from harness.engines.prompt import load_renderer, render_served
 from harness.engines.select import EngineName, open_engine
 from harness.engines.types import Engine
@@ -21,7 +24,7 @@ from harness.store import database, write
 from harness.voting.app import Settings, make_app
 from harness.voting.draw import Pool
 from harness.voting.guard import LOOPBACK
-from harness.voting.speakers import Speaker
+from harness.voting.speakers import Speaker, importing
 from harness.voting.stage import Stage, Terms
 
 # A shorter token could be guessed by whoever got hold of a signed cookie.
@@ -75,37 +78,44 @@ def _is_loopback(host: str) -> bool:
 def make_speakers(checkpoints: Sequence[Checkpoint], engine: EngineName) -> list[Speaker]:
     """A speaker of each checkpoint.
 
-    Raises HarnessError for fewer than two, for two of one name, and for several local ones with
-    vLLM, which holds one model in a process.
+    Several local ones get a process each. Where there is no GPU "auto" is transformers for them:
+    it starts at once, and several models of vLLM's would each take all cores.
+
+    Raises HarnessError for fewer than two, or for two of one name.
     """
     names = [one.name for one in checkpoints]
     if len(names) < 2:
         raise HarnessError("a battle takes two: name two or more checkpoints or served models")
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise HarnessError(f"{', '.join(twice)} is named twice; a model cannot meet itself")
-    local = [one for one in checkpoints if one.path]
-    if len(local) > 1:
-        if engine == "vllm":
-            raise HarnessError(
-                f"vLLM holds one model in a process and {len(local)} checkpoints are local: serve "
-                "them with `vllm serve` and name them openai:URL#MODEL, or use --engine "
-                "transformers"
-            )
+    local = sum(one.path is not None for one in checkpoints)
+    if local > 1 and engine == "auto" and not gpu_count():
         engine = "transformers"
     return [
-        Speaker(
-            one,
-            load_renderer(one.path) if one.path else render_served,
-            _opener(one, engine if one.path else "openai"),
-        )
+        Speaker(one, load_renderer(one.path), _opener(one.path, engine, local))
+        if one.path
+        else Speaker(one, render_served, partial(_open_served, one.url, one.model))
         for one in checkpoints
     ]
 
 
-def _opener(checkpoint: Checkpoint, engine: EngineName) -> Callable[[], Engine]:
-    return lambda: (
-        open_engine(engine, path=checkpoint.path, url=checkpoint.url, model=checkpoint.model).engine
-    )
+def _opener(path: Path, engine: EngineName, local: int) -> Callable[[], Engine]:
+    opener = partial(_open_local, engine, path, 1 / local)
+    return partial(_open_here, opener) if local == 1 else partial(ApartEngine, opener)
+
+
+def _open_here(opener: Callable[[], Engine]) -> Engine:
+    with importing:
+        return opener()
+
+
+def _open_local(engine: EngineName, path: Path, memory_share: float) -> Engine:
+    return open_engine(engine, path=path, memory_share=memory_share).engine
+
+
+def _open_served(url: str | None, model: str | None) -> Engine:
+    with importing:
+        return open_engine("openai", url=url, model=model).engine
 
 
 def build(
@@ -134,8 +144,8 @@ def serve(
     """
     import uvicorn
 
+    bound = bind(place)
     app, stage = build(speakers, pool, store, terms, settings)
-    bound = _bind(place)
     host, port = bound.getsockname()[:2]
     config = uvicorn.Config(
         app,
@@ -167,7 +177,8 @@ def hosts(place: Place) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*LOOPBACK, *(() if unspecified else (place.host,)), *place.names)))
 
 
-def _bind(place: Place) -> socket.socket:
+def bind(place: Place) -> socket.socket:
+    """A socket that listens there. Raises HarnessError where that cannot be."""
     try:
         family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
         return socket.create_server((place.host, place.port), family=family, backlog=256)

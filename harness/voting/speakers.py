@@ -20,7 +20,7 @@ LANES = 16
 # Seconds that threads get to end.
 _PATIENCE = 3.0
 # Rendering and opening engines import libraries that bear no race.
-_importing = threading.Lock()
+importing = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,8 @@ class Speaker:
     """A checkpoint that answers.
 
     render       turns messages into the text that it reads
-    open_engine  called at its first answer, and again at the next one after it failed
+    open_engine  called at its first answer, and again at the next one after it failed; under
+                 `importing` if it opens one in this process
 
     A local engine has one thread and batches what waits for it; a server gets each request in a
     thread of its own, up to LANES.
@@ -52,6 +53,7 @@ class Speaker:
         self._queue: deque[Request] = deque()
         self._listeners: dict[str, Listener] = {}
         self._changed = threading.Condition()
+        self._opening = threading.Lock()
         self._closed = False
         self._served = checkpoint.url is not None
         self._threads: list[threading.Thread] = []
@@ -67,7 +69,7 @@ class Speaker:
         """Has the model answer; `key` is unique. Returns once the prompt is rendered, which takes
         seconds the first time."""
         try:
-            with _importing:
+            with importing:
                 made = self._render(messages)
         except Exception as error:  # a template or tokenizer may raise anything
             listener.done(_failure(key, error))
@@ -116,7 +118,7 @@ class Speaker:
                 self._fail(keys if self._served else None, error)
 
     def _opened(self) -> Engine:
-        with _importing:
+        with self._opening:
             if self._engine is None:
                 self._engine = self._open_engine()
             return self._engine
