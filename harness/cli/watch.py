@@ -162,7 +162,7 @@ def command(
             told = dict(done.waiting)
             _take_log(directory, watch.store)
             if reports is not None and done.made:
-                _write_report(path, done.run, reports)
+                _write_report(watch.store, done.run, reports)
         except HarnessError as error:
             # A locked store or a run that has not begun: the next pass may find it well.
             if once:
