@@ -31,7 +31,7 @@ from training.synthesis.screening import Outcome, Screen, passed
 from training.synthesis.shards import LINEAGE, Row, samples_in
 from training.synthesis.supply import Job, Supply, answered
 from training.synthesis.types import Sample
-from training.synthesis.work import IDENTITY, LineState, Work
+from training.synthesis.work import HELD_OUT, IDENTITY, LineState, Work
 
 WORK = "work"
 # Texts shown to the index at once where it is filled again.
@@ -133,7 +133,7 @@ def _identity(
         "generators": sorted({entry.id for entry in entries}),
         "teacher": asking.teacher.about.identity if asking else "",
         "filters": list(screen.names),
-        "evalsets": dict(screen.evalsets),
+        HELD_OUT: dict(screen.evalsets),
         "attempts": settings.attempts,
         "harness": __version__,
     }

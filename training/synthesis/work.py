@@ -14,6 +14,8 @@ from training.synthesis.shards import Row, read_metadata, read_shard, replace_te
 from training.synthesis.types import Dropped, Sample
 
 IDENTITY = "identity.json"
+# The entry of an identity that counts the evaluation items.
+HELD_OUT = "evalsets"
 # Of what is dropped at each stage so much is kept for the reader of the card.
 EXAMPLES = 3
 
@@ -65,8 +67,8 @@ class LineState:
 class Work:
     """A directory of committed chunks, each a file that is whole or not there.
 
-    Raises HarnessError where it was begun under another identity: its samples would not be those
-    of one round.
+    Where evaluation items have come since it was begun it begins anew. Raises HarnessError where
+    anything else of its identity differs: its samples would not be those of one round.
     """
 
     def __init__(self, home: Path, identity: Mapping[str, Any]) -> None:
@@ -79,7 +81,14 @@ class Work:
             return
         before = json.loads(begun.read_text(encoding="utf-8"))
         now = json.loads(text)
-        if changed := sorted(key for key in now if now[key] != before.get(key)):
+        changed = sorted(key for key in now if now[key] != before.get(key))
+        if changed == [HELD_OUT]:
+            # What was kept has not been compared with what has come: from the beginning, for
+            # which replies are in the journal.
+            for part in self.parts():
+                part.unlink()
+            replace_text(begun, text)
+        elif changed:
             raise HarnessError(
                 f"{home.parent}: begun under another {changed[0]} ({_short(before, changed[0])}, "
                 f"now {_short(now, changed[0])}); repeat the command as it was, or name another "
