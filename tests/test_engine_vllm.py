@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from harness.engines.hardware import gpu_count
 from harness.engines.transformers import TransformersEngine
-from harness.engines.types import Engine, Generation, Message, Request, Sampling
+from harness.engines.types import UNWANTED, Engine, Generation, Message, Request, Sampling
 from tests.conftest import ALPHABET
 
 pytest.importorskip("vllm")
@@ -197,6 +197,24 @@ def test_what_cannot_be_answered_is_an_error_generation(pair: Pair) -> None:
     odd = ask(pair.vllm, Request("hot", "山", Sampling(temperature=3.0)))["hot"]
     assert odd.finish_reason == "error"
     assert "temperature" in (odd.error or "")
+
+
+def test_answers_are_heard_as_they_grow_until_nobody_wants_them(pair: Pair) -> None:
+    requests = greedy(4)
+    plain = ask(pair.vllm, *requests)
+    unwanted = requests[2].key
+    heard: dict[str, str] = dict.fromkeys(plain, "")
+
+    def hear(key: str, new: str) -> bool:
+        heard[key] += new
+        return key != unwanted
+
+    answers = {one.key: one for one in pair.vllm.generate(deque(requests), hear)}
+    assert (answers[unwanted].finish_reason, answers[unwanted].error) == ("error", UNWANTED)
+    for key in plain.keys() - {unwanted}:
+        assert answers[key].text == plain[key].text
+        assert 0 < len(heard[key]) <= len(plain[key].text)
+        assert plain[key].text.startswith(heard[key])
 
 
 def test_an_abandoned_run_leaves_nothing_behind(pair: Pair) -> None:

@@ -36,6 +36,8 @@ COMMANDS = {
     "sql": ("harness.cli.sql", "One read-only query over the store."),
     "checkpoint": ("harness.cli.checkpoint", "Inspect checkpoints; import a GGUF."),
     "items": ("harness.cli.items", "Validate evalsets, import items, print probes."),
+    "train": ("training.cli.train", "Pretrain, fine-tune, align; the health of a run."),
+    "plan": ("training.cli.plan", "How far machines and hours go, for each size of model."),
     "doctor": ("harness.cli.doctor", "Say what works here, and what mends the rest."),
 }
 
