@@ -193,6 +193,26 @@ def test_work_begins_anew_where_evaluation_items_have_come(
     assert made.lineage["evalsets"] == {"new": 1}
 
 
+def test_two_processes_do_not_make_one_round(tmp_path: Path, generators: None) -> None:
+    faults: list[str] = []
+
+    def begin_again(progress: Progress) -> None:
+        if not faults:
+            with pytest.raises(HarnessError) as told:
+                synthesize(mixed_plan(), tmp_path, open_screen)
+            faults.append(str(told.value))
+
+    made = synthesize(mixed_plan(), tmp_path, open_screen, report=begin_again)
+    assert "another process is making this round" in faults[0]
+    assert made.lineage["counts"]["kept"] == 100
+
+
+def test_an_output_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HarnessError, match="cannot be written"):
+        synthesize(PROGRAMS, tmp_path / "file" / "o", open_screen)
+
+
 def test_every_name_of_the_catalogue_is_a_generator_of_that_version() -> None:
     for entry in GENERATORS.values():
         assert callable(generator(entry.name))
