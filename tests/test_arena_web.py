@@ -226,7 +226,7 @@ def test_the_page_speaks_japanese_and_english(models: ModelServer, store: Path) 
 
 def hold(store: Path, targets: Sequence[str]) -> Conversation:
     """A battle over two turns between two checkpoints."""
-    speakers = make_speakers([discover(one)[0] for one in targets], "auto")
+    speakers = make_speakers([discover(one)[0] for one in targets], "transformers")
     terms = Terms(sampling=Sampling(temperature=0.7, max_tokens=24))
     app, _ = build(speakers, Pool({}), store, terms, Settings())
     with TestClient(app, base_url=HOME, follow_redirects=False) as client:
