@@ -241,7 +241,7 @@ def hold(store: Path, targets: Sequence[str]) -> Conversation:
             stream.read()
         visitor.wait(path)
         assert visitor.vote(path, "tie").status_code == 303
-    assert events.count('"text":') > 2
+    assert all(f'{{"side": "{side}", "from": 0, "text": ' in events for side in ("a", "b"))
     (held,) = conversations.conversations(store)
     assert {held.model_a, held.model_b} == {one.name for one in speakers}
     return held
