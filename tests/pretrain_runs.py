@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -53,8 +54,12 @@ def run(output: Path, *arguments: str, processes: int = 1) -> str:
 
 
 def log(output: Path) -> list[dict[str, Any]]:
-    text = (output / "training_log.jsonl").read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
+    """The lines of a run's log that are whole: a killed process may leave a torn one."""
+    found = []
+    for line in (output / "training_log.jsonl").read_text(encoding="utf-8").splitlines():
+        with contextlib.suppress(ValueError):
+            found.append(json.loads(line))
+    return found
 
 
 def losses(output: Path) -> dict[int, float]:

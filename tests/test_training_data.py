@@ -24,7 +24,7 @@ from training.mixture import Segment
 from training.parts import Part
 from training.pretrain_config import DEFAULT_MIXTURE
 from training.stream import Share, row_batches
-from training.tokenizer import SPECIAL_TOKENS, build_tokenizer, characters
+from training.tokenizer import SPECIAL_TOKENS, build_tokenizer, characters, train_tokenizer
 
 TEXTS = inventory_texts()
 PHRASES = list(boilerplate(component_samples("math", count=200, level=1, seed=0)))
@@ -56,6 +56,23 @@ def test_merges_shorten_instructions_but_leave_digits_and_names_alone() -> None:
 def test_unknown_character_becomes_unk() -> None:
     assert ids(PLAIN, "𠮷") == [PLAIN.unk_token_id]
     assert PLAIN.decode(ids(PLAIN, "a𠮷b"), skip_special_tokens=True) == "ab"
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_a_trained_tokenizer_loses_no_text(kind: str) -> None:
+    texts = [sample.answer for sample in component_samples("text", count=400, level=1, seed=0)]
+    tokenizer = train_tokenizer(texts, kind, 500)
+    assert 400 < len(tokenizer) <= 500
+    known = texts[0]
+    assert len(ids(tokenizer, known)) < len(known)
+    for text in (known, "𠮷野家と😀、ａ1２b\n\t x  y", "鷗外<0x41></unk>"):
+        assert tokenizer.unk_token_id not in ids(tokenizer, text)
+        assert tokenizer.decode(ids(tokenizer, text)) == text
+    # Digits stand alone; a byte is a last resort.
+    assert len(ids(tokenizer, "1234")) == 4
+    assert len(ids(tokenizer, "𠮷")) == 4
+    again = train_tokenizer(texts, kind, 500)
+    assert kind == "unigram" or again.get_vocab() == tokenizer.get_vocab()
 
 
 def test_plain_text_gets_bos_and_chat_does_not_get_a_second() -> None:

@@ -7,9 +7,10 @@ is written into `partial_0000300` and renamed when every process has written its
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,7 +115,7 @@ class StateKeeper:
         from megatron.core import dist_checkpointing
 
         partial = self.directory / f"partial_{position.step:07d}"
-        with self._explained(position.step):
+        with saving(f"the state of step {position.step}", self.directory):
             self._queue.maybe_finalize_async_calls(blocking=True)
             if torch.distributed.get_rank() == 0:
                 shutil.rmtree(partial, ignore_errors=True)
@@ -137,7 +138,7 @@ class StateKeeper:
         """States that were completed since the last call, by every process; with `wait` also those
         still being written."""
         if self.asynchronous:
-            with self._explained(None):
+            with saving("a state", self.directory):
                 self._queue.maybe_finalize_async_calls(blocking=wait)
         done, self._finished = self._finished, []
         return done
@@ -158,29 +159,23 @@ class StateKeeper:
         torch.distributed.barrier()
         self._finished.append(final)
 
-    def _explained(self, step: int | None) -> _Explained:
-        return _Explained(self.directory, step)
 
+@contextlib.contextmanager
+def saving(what: str, states: Path) -> Iterator[None]:
+    """Turns whatever a save raises into one sentence: the writers wrap the disk's own error, and
+    PyTorch's is no `Exception`."""
+    from torch.distributed.checkpoint.api import CheckpointException
 
-class _Explained:
-    """Turns whatever a save raises into one sentence: Megatron's writers wrap the disk's own."""
-
-    def __init__(self, directory: Path, step: int | None) -> None:
-        self.directory = directory
-        self.step = step
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: Any, error: BaseException | None, _trace: Any) -> None:
-        if not isinstance(error, Exception) or isinstance(error, HarnessError):
-            return
-        states = saved_states(self.directory)
-        left = f"the last complete state is {states[-1]}" if states else "no state is complete yet"
-        what = "a state" if self.step is None else f"the state of step {self.step}"
-        reason = " ".join(str(error).split())[-300:] or type(error).__name__
+    try:
+        yield
+    except HarnessError:
+        raise
+    except (Exception, CheckpointException) as error:
+        found = saved_states(states)
+        left = f"the last complete state is {found[-1]}" if found else "no state is complete yet"
+        reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
         raise HarnessError(
-            f"{what} could not be saved in {self.directory} ({reason}); {left}: free space there "
+            f"{what} could not be saved in {states.parent} ({reason}); {left}: free space there "
             "and repeat the command"
         ) from error
 

@@ -107,8 +107,6 @@ def _faults(mixture: Mixture) -> Iterator[tuple[str, str]]:
     for name, component in mixture.components.items():
         if bool(component.path) == bool(component.probe):
             yield f".components.{name}", "expected either a path or a probe"
-        if name not in used:
-            yield f".components.{name}", "no phase gives it a weight; remove it or use it"
     if not mixture.phases:
         yield ".phases", "expected one phase or more"
     names = [phase.name for phase in mixture.phases]
@@ -124,6 +122,9 @@ def _faults(mixture: Mixture) -> Iterator[tuple[str, str]]:
                 yield f"{place}.weights.{name}", f"no such component, expected one of {known}"
         if not sum(phase.weights.values()):
             yield f"{place}.weights", "no component has a weight above 0"
+    for name in mixture.components:
+        if name not in used:
+            yield f".components.{name}", "no phase gives it a weight; remove it or use it"
 
 
 @dataclass(frozen=True)
@@ -227,6 +228,8 @@ def _skip_phase(plan: _Plan, rollback: Rollback) -> _Plan:
 
 
 def _without(shares: dict[str, float], skip: set[str], phase: str) -> dict[str, float]:
+    if not skip & shares.keys():
+        return shares
     left = {name: share for name, share in shares.items() if name not in skip}
     if not left:
         raise HarnessError(

@@ -243,7 +243,7 @@ def _build_index(documents: _Documents, place: Path) -> None:
             if (genre, aside) not in writers:
                 writers[genre, aside] = IndexWriter(partial / f"{len(writers):02d}")
             writers[genre, aside].add(encoded)
-        entries = {}
+        entries: dict[str, dict[str, Any]] = {}
         for (genre, aside), writer in writers.items():
             writer.close()
             entry = entries.setdefault(genre, {"file": "", "tokens": 0, "held": "", "held_out": 0})

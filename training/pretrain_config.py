@@ -200,12 +200,14 @@ def schedule_of(config: PretrainConfig, steps: int) -> Schedule:
 def check_config(config: PretrainConfig, world: int | None = None) -> None:
     """Raises HarnessError for settings that cannot be trained with, or not by `world` processes.
     Names are those of the fields; the command line's have hyphens for underscores."""
-    if config.steps < 1 or config.save_every < 1:
-        raise HarnessError("steps and save_every must be 1 or more")
+    try:
+        msgspec.convert(asdict(config), PretrainConfig)
+    except msgspec.ValidationError as error:
+        raise HarnessError(f"the configuration: {error}; `--help` says what is meant") from None
     steps = sum(steps_of(config, config.mixtures()))
     if config.warmup >= steps:
         raise HarnessError(f"warmup is {config.warmup}, expected fewer than the {steps} steps")
-    if not config.mixture or any(weight <= 0 for weight in config.mixture.values()):
+    if not config.mixture:
         raise HarnessError("mixture needs one or more components with positive weights")
     if config.length > config.positions and config.start is None:
         raise HarnessError(f"length {config.length} is more than positions {config.positions}")

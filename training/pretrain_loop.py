@@ -21,6 +21,7 @@ from training.megatron_state import (
     load_weights,
     read_position,
     saved_states,
+    saving,
     state_path,
 )
 from training.megatron_step import evaluate_loss, train_step
@@ -130,7 +131,7 @@ class _Run:
         rate = float(self.training.optimizer.param_groups[0]["lr"])
         after = before.after(batch.seen, segment.phase, segment.weights, rate)
         if not math.isfinite(done.loss) or not math.isfinite(done.grad_norm):
-            self._give_up(after.step, done.loss)
+            self._give_up(after.step, f"loss {done.loss:.4g}, gradient norm {done.grad_norm:.4g}")
         # Other data, other losses: a phase is held against itself.
         known = before.recent if segment.phase == before.phase else Recent()
         event = known.event(done.loss, done.grad_norm)
@@ -153,15 +154,15 @@ class _Run:
             )
         return done.stop, done.loss
 
-    def _give_up(self, step: int, loss: float) -> None:
+    def _give_up(self, step: int, found: str) -> None:
         """A loss that is no number ends the run before it is saved."""
-        self._log({"event": f"loss {loss}"}, step)
+        self._log({"event": f"not a number: {found}"}, step)
         self.keeper.finished(wait=True)
         states = saved_states(self.states)
         last = f"the last good state is {states[-1]}" if states else "no state was saved before it"
         raise HarnessError(
             f"{self.config.output}: the loss or its gradient is not a number at step {step} "
-            f"(loss {loss}); {last}. Lower learning_rate, or look at the data of that step, and "
+            f"({found}); {last}. Lower learning_rate, or look at the data of that step, and "
             "continue in another output"
         )
 
@@ -193,18 +194,19 @@ class _Run:
         from training.convert import megatron_to_hugging_face
 
         tokenizer = self.config.output / "tokenizer"
-        publish(
-            self.config.output,
-            position.step,
-            tokens_seen=position.tokens_seen,
-            mixture=position.mixture,
-            learning_rate=position.learning_rate,
-            phase=position.phase or None,
-            base=self.base,
-            shards=self.shards,
-            tokens=position.seen,
-            write=lambda directory: megatron_to_hugging_face(state, tokenizer, directory),
-        )
+        with saving(f"the checkpoint of step {position.step}", self.states):
+            publish(
+                self.config.output,
+                position.step,
+                tokens_seen=position.tokens_seen,
+                mixture=position.mixture,
+                learning_rate=position.learning_rate,
+                phase=position.phase or None,
+                base=self.base,
+                shards=self.shards,
+                tokens=position.seen,
+                write=lambda directory: megatron_to_hugging_face(state, tokenizer, directory),
+            )
 
     def _ask(self, position: Position) -> tuple[Any, ...]:
         import torch
