@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -157,6 +158,17 @@ def test_callbacks_see_every_checkpoint_and_may_stop(unbroken: Path, tmp_path: P
     # It is not complete: the same command goes on.
     pretrain(config(tmp_path / "demo"))
     assert weights(tmp_path / "demo", 6) == weights(unbroken, 6)
+
+
+def test_a_run_of_an_earlier_version_is_known_again(unbroken: Path, tmp_path: Path) -> None:
+    output = tmp_path / "demo"
+    shutil.copytree(unbroken, output)
+    settings = json.loads((output / "pretrain.json").read_text(encoding="utf-8"))
+    del settings["held_out_share"]
+    (output / "pretrain.json").write_text(json.dumps(settings), encoding="utf-8")
+    assert [path.name for path in pretrain(config(output))][-1] == "step_000006"
+    with pytest.raises(HarnessError, match="belongs to a run with seed 0, not 1"):
+        pretrain(config(output, seed=1))
 
 
 def test_a_rollback_takes_up_the_weights_and_goes_on_with_the_data(
