@@ -20,7 +20,7 @@ from tests.conftest import make_checkpoint
 from tests.finetune_runs import chat, losses, write_jsonl
 from training.callbacks import HarnessCallback
 from training.chat_data import Source
-from training.hook import HarnessHook, harness_hook
+from training.hook import HarnessHook, evaluate_config, harness_hook
 from training.sft import SftConfig, sft
 
 QUESTIONS = [f"問{a}{b}" for a in "あいうえお" for b in "かきくけこ"]
@@ -100,16 +100,15 @@ def test_a_real_regression_rolls_back_to_the_last_good_checkpoint(
     run.mkdir()
     lines: list[str] = []
     hook = hook_for(evalset, tmp_path / "s.duckdb", lines, how=how, on_critical="rollback")
-    decisions = []
-    for step, scale in ((10, 1.0), (20, 1.0), (30, 0.3)):
-        decisions.append(hook(place(run, step, learned, scale), step, step))
-        if how == "process":
-            # The verdict comes while training goes on; here it is waited for.
-            assert hook._process is not None
-            hook._process.wait()
+    decisions = [
+        hook(place(run, step, learned, scale), step, step)
+        for step, scale in ((10, 1.0), (20, 1.0), (30, 0.3))
+    ]
+    # A verdict of the process beside the training comes while training goes on, or at its end.
     decisions.append(hook.close())
-    assert ("rollback", 20) in decisions
+    assert decisions.count(("rollback", 20)) == 1
     assert decisions[:2] == ["continue", "continue"]
+    assert how == "process" or decisions[2] == ("rollback", 20)
     told = "\n".join(lines)
     assert "run/step_000010: first" in told
     assert "run/step_000020: good" in told
@@ -274,3 +273,47 @@ def test_a_stopped_run_says_so_in_its_log(evalset: Path, tmp_path: Path) -> None
     assert result.stopped == "stop at step 2"
     lines = [json.loads(line) for line in (tmp_path / "run/training_log.jsonl").open()]
     assert lines[-1] == {"step": 2, "event": "stop"}
+
+
+def test_the_start_is_judged_as_step_zero(evalset: Path, learned: Path, tmp_path: Path) -> None:
+    """A run that breaks its model at once is told from its start, and goes back to it."""
+    lines: list[str] = []
+    data = write_jsonl(tmp_path / "west.jsonl", [chat(question, "京") for question in QUESTIONS])
+    settings = {"suite": str(evalset), "store": str(tmp_path / "s.duckdb"), "how": "here"}
+    evaluate = evaluate_config(**settings, engine="transformers", on_critical="stop", samples=2)
+    config = SftConfig(
+        output=tmp_path / "run",
+        model=learned,
+        data=(Source(str(data)),),
+        steps=40,
+        save_every=20,
+        batch_size=25,
+        learning_rate=3e-3,
+        evaluate=evaluate,
+    )
+    result = sft(config, [HarnessHook(evaluate, lines.append)])
+    assert [path.name for path in result.checkpoints] == ["step_000000", "step_000020"]
+    assert result.stopped == "stop at step 20"
+    start, broken = discover(str(config.output))
+    assert start.fingerprint == discover(str(learned))[0].fingerprint == broken.parent
+    assert "run/step_000000: first" in "\n".join(lines)
+    # The start's files are linked or copied, and stay where they were.
+    assert (learned / "model.safetensors").is_file()
+
+
+def test_engines_serve_what_was_learned(learned: Path) -> None:
+    from collections import deque
+
+    from harness.engines.prompt import load_renderer
+    from harness.engines.select import open_engine
+    from harness.engines.types import Message, Request, Sampling
+
+    render = load_renderer(learned)
+    engine = open_engine("transformers", path=learned).engine
+    requests = deque(
+        Request(question, render([Message("user", question)]).prompt, Sampling(max_tokens=8))
+        for question in QUESTIONS
+    )
+    answers = [(one.text, one.finish_reason) for one in engine.generate(requests)]
+    engine.close()
+    assert answers == [("東", "stop")] * len(QUESTIONS)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from harness.checkpoint_files import inspect
 from harness.engines.prompt import TEMPLATE_DAY, first_line, load_tokenizer
 from harness.engines.types import Message
 from harness.errors import HarnessError
@@ -131,6 +132,13 @@ def encode_all(
             f"has {min(map(length, encoded)):,} tokens); raise max_length"
         )
     return kept, len(encoded) - len(kept)
+
+
+def longest_sample(model: Path, max_length: int) -> int:
+    """Tokens that a sample may have: `max_length`, or the checkpoint's context where that is less.
+    Raises HarnessError for a directory that is no complete checkpoint."""
+    context = inspect(model).context_length
+    return max_length if context is None else min(max_length, context)
 
 
 def check_known(tokens: Sequence[Sequence[int]], tokenizer: Any, model: Path) -> None:

@@ -15,7 +15,14 @@ import msgspec
 
 from harness.errors import HarnessError
 from training.chat_data import Data, Preference, preferences
-from training.chat_tokens import EncodedPair, check_known, encode_all, encode_pair, open_tokenizer
+from training.chat_tokens import (
+    EncodedPair,
+    check_known,
+    encode_all,
+    encode_pair,
+    longest_sample,
+    open_tokenizer,
+)
 from training.config_file import fault_at, load_config
 from training.finetune import Recipe, Result, adapter, finetune, quiet
 from training.finetune_config import FineTuneConfig, check_finetune, faults
@@ -73,10 +80,10 @@ def dpo_data(config: DpoConfig, tokenizer: Any) -> DpoData:
     """Reads and tokenizes. Raises HarnessError for data that cannot be learned from."""
     source = preferences(config.data, held_out=config.held_out, seed=config.seed)
 
+    most = longest_sample(config.model, config.max_length)
+
     def kept(rows: Sequence[Preference]) -> tuple[list[EncodedPair], int]:
-        return encode_all(
-            rows, lambda row: encode_pair(row, tokenizer), _length, max_length=config.max_length
-        )
+        return encode_all(rows, lambda row: encode_pair(row, tokenizer), _length, max_length=most)
 
     train, too_long = kept(source.train)
     check_known([one.chosen_ids for one in train], tokenizer, config.model)

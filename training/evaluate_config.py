@@ -22,7 +22,7 @@ class EvaluateConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     policy       a policy file of `harness compare`: a genre's regression is critical where the
                  policy says so of GENRE/all/strict [the default policy: every genre]
     limit        items per suite [all]
-    engine       auto, vllm or transformers
+    engine       auto, vllm or transformers; where `how` is here always transformers
     devices      CUDA_VISIBLE_DEVICES of the process beside the training [the training's own]
     samples      fresh answers an item where a genre looks low
     planned      checkpoints that the run will have, if known: sharper tests

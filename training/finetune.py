@@ -16,8 +16,10 @@ killed at any instant is continued by the same command.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
+import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,8 +29,9 @@ from typing import Any
 from harness.errors import HarnessError
 from training.finetune_config import FineTuneConfig, world_size
 from training.hook import Hook
-from training.run_directory import checkpoints, claim
+from training.run_directory import checkpoints, claim, publish
 
+_CHECKPOINT_FILES = {".json", ".safetensors", ".jinja", ".model", ".txt"}
 # After so many the run ends: what breaks it is not the order of the data.
 MOST_ROLLBACKS = 3
 
@@ -74,6 +77,8 @@ def finetune(config: FineTuneConfig, recipe: Recipe, hooks: Sequence[Hook] = ())
     if first:
         settings = {**config.settings(), "base": base, "data_hashes": dict(recipe.shards)}
         claim(config.output, settings, f"{recipe.phase}.json")
+        if config.evaluate is not None:
+            _place_start(config, recipe)
     trainer_states = config.output / "trainer"
     while True:
         found = states(trainer_states)
@@ -92,6 +97,23 @@ def finetune(config: FineTuneConfig, recipe: Recipe, hooks: Sequence[Hook] = ())
         _wait_for_all()
 
 
+def _place_start(config: FineTuneConfig, recipe: Recipe) -> None:
+    """Adds the start as step 0, so that what the run breaks at once is seen: the same files by hard
+    links where the disk allows it, hence the same fingerprint and the answers that are stored."""
+    inert = {"lineage.json", "trainer_state.json"}
+
+    def write(directory: Path) -> None:
+        for path in config.model.iterdir():
+            if path.suffix in _CHECKPOINT_FILES and path.name not in inert:
+                source, target = path.resolve(), directory / path.name
+                try:
+                    target.hardlink_to(source)
+                except OSError:
+                    shutil.copyfile(source, target)
+
+    publish(config.output, 0, tokens_seen=0, mixture={}, phase=recipe.phase, write=write)
+
+
 def _attempt(
     config: FineTuneConfig, recipe: Recipe, base: str, resume: Path | None, hooks: Sequence[Hook]
 ) -> Any:
@@ -105,7 +127,8 @@ def _attempt(
     set_seed(config.seed)
     model = load_model(config)
     parameters = sum(each.numel() for each in model.parameters())
-    with quiet():
+    # What the libraries draw on stderr meanwhile; a fault is raised, not drawn.
+    with quiet(), contextlib.redirect_stderr(io.StringIO()):
         trainer = recipe.build(model, trainer_arguments(config, _rollbacks(config)))
     _drop_progress_bar(trainer)
     total = _total_steps(trainer, config)

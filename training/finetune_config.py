@@ -36,7 +36,8 @@ class FineTuneConfig:
     log_every      steps between lines of training_log.jsonl
     batch_size     sequences a step, over all processes
     micro_batch    sequences at once in one process; 0: all of its part of a batch
-    max_length     longest sequence in tokens; longer samples are left out, and counted
+    max_length     longest row in tokens; samples longer than that, or than the checkpoint's
+                   context, are left out and counted
     learning_rate  peak, reached after `warmup` steps
     schedule       what follows the warm-up: cosine or linear to 0, or constant
     warmup         steps of linear warm-up
@@ -48,7 +49,8 @@ class FineTuneConfig:
     checkpointing  whether activations are computed again instead of kept: less memory, slower
     keep_states    optimizer states kept for resuming and rolling back, the newest ones
     seed           of the adapter, the order of the data and what is drawn from it
-    evaluate       how each checkpoint is evaluated while training goes on; nothing: it is not
+    evaluate       how each checkpoint is evaluated while training goes on, the start among them as
+                   step 0; nothing: they are not
     """
 
     output: Path

@@ -68,12 +68,16 @@ class HarnessHook:
 
     With how="process" a verdict comes while training goes on, so that it acts at a later save than
     the one it is about; its log is `harness_watch.log` in the run's directory.
+
+    decision  the last one that was not to continue, else CONTINUE
     """
 
     def __init__(self, config: EvaluateConfig, log: Callable[[str], None] | None = None) -> None:
         self.config = config
         self.log = log or _to_stderr
         self.run: Path | None = None
+        self.decision: Decision = CONTINUE
+        self._saved: set[int] = set()
         self._told: set[tuple[int, str]] = set()
         self._process: subprocess.Popen[bytes] | None = None
         self._opened: tuple[Watch, Asker] | None = None
@@ -84,6 +88,7 @@ class HarnessHook:
         nothing: training is worth more than one verdict."""
         from harness.errors import HarnessError
 
+        self._saved.add(step)
         try:
             if self.run is None:
                 self._begin(path.resolve().parent)
@@ -107,8 +112,9 @@ class HarnessHook:
             if self._process is not None:
                 self._process.wait()
                 # What was saved after that pass had looked for checkpoints is owed one more.
-                self._judge_beside()
-                self._process.wait()
+                if self._saved - {row.step for row in self._rows(self._watch())}:
+                    self._judge_beside()
+                    self._process.wait()
             self._take_log()
             return self._decide()
         except HarnessError as error:
@@ -146,7 +152,7 @@ class HarnessHook:
                 self.run,
                 self.config.suite,
                 store_path(self.config.store or None),
-                engine=self.config.engine,
+                engine=self._engine(),
                 limit=self.config.limit,
                 seed=self.config.seed,
                 policy=Policy(samples=self.config.samples, planned=self.config.planned),
@@ -154,6 +160,11 @@ class HarnessHook:
                 settle=0.0,  # what is there appeared by rename, or its trainer has closed it
             )
         return self._opened[0]
+
+    def _engine(self) -> Literal["auto", "vllm", "transformers"]:
+        """In the process that trains always transformers: vLLM takes down the process group of
+        whoever is there before it, and most of the memory."""
+        return "transformers" if self.config.how == "here" else self.config.engine
 
     def _judge_here(self) -> None:
         from harness.watch import one_pass
@@ -222,6 +233,7 @@ class HarnessHook:
                 self.log(sentence(row))
             if critical:
                 decision = self._reaction(row, rows)
+                self.decision = self.decision if decision == CONTINUE else decision
                 self.log(
                     f"{row.checkpoint}: critical in {', '.join(critical)}: {name_of(decision)}"
                 )

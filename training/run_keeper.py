@@ -226,7 +226,8 @@ def roll_back(output: Path, step: int) -> int:
     how often the run has been rolled back. Raises HarnessError where the state of `step` is gone.
     """
     trainer = output / "trainer"
-    if step not in dict(states(trainer)):
+    # Step 0 is the start itself, which needs no state.
+    if step and step not in dict(states(trainer)):
         raise HarnessError(
             f"{output}: cannot roll back to step {step}, its optimizer state is no longer there; "
             "raise keep_states"

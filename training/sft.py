@@ -22,6 +22,7 @@ from training.chat_tokens import (
     check_known,
     encode_all,
     encode_dialogue,
+    longest_sample,
     open_tokenizer,
 )
 from training.config_file import fault_at, load_config
@@ -70,10 +71,10 @@ def sft_data(config: SftConfig, tokenizer: Any) -> SftData:
     source = dialogues(config.data, held_out=config.held_out, seed=config.seed)
     encode = functools.partial(encode_dialogue, tokenizer=tokenizer, loss=config.loss)
 
+    most = longest_sample(config.model, config.max_length)
+
     def kept(rows: Sequence[Dialogue]) -> tuple[list[Encoded], int]:
-        return encode_all(
-            rows, encode, lambda one: len(one.input_ids), max_length=config.max_length
-        )
+        return encode_all(rows, encode, lambda one: len(one.input_ids), max_length=most)
 
     train, too_long = kept(source.train)
     check_known([one.input_ids for one in train], tokenizer, config.model)

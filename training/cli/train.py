@@ -3,6 +3,7 @@ health of a run."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,23 +62,23 @@ def pretrain(
     config_file: Path, dry_run: bool, suite: str, how: Any, on_critical: Any, store: str | None
 ) -> int:
     """Pretrain with Megatron-Core, from nothing or from a checkpoint."""
-    import training.pretrain
+    from training import pretrain as megatron
     from training.hook import CONTINUE, harness_hook
 
-    megatron: Any = training.pretrain
     config = megatron.load_pretrain_config(config_file)
     if dry_run:
         for line in megatron.plan_lines(config):
             click.echo(line)
         return 0
-    if not suite:
-        for path in megatron.pretrain(config):
-            click.echo(path)
-        return 0
-    hook = harness_hook(suite=suite, how=how, on_critical=on_critical, store=store or "")
-    for path in megatron.pretrain(config, callbacks=[hook]):
+    # Megatron-Core says at every start that Transformer Engine and Apex are missing.
+    warnings.filterwarnings("ignore", module=r"megatron\.")
+    hook = None
+    if suite:
+        hook = harness_hook(suite=suite, how=how, on_critical=on_critical, store=store or "")
+    for path in megatron.pretrain(config, [hook] if hook else []):
         click.echo(path)
-    return 0 if hook.close() == CONTINUE else REGRESSION
+    late = hook.close() if hook else CONTINUE
+    return REGRESSION if late != CONTINUE or (hook and hook.decision == "stop") else 0
 
 
 @command.command("sft")
