@@ -160,6 +160,16 @@ def test_settings_that_cannot_be_are_refused_by_name(tmp_path: Path) -> None:
             pretrain(config(tmp_path / "run", **changes))
 
 
+def test_the_examples_are_configurations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).parents[1])
+    tiny, large = (
+        load_pretrain_config(Path(f"docs/examples/pretrain-{size}.yaml")) for size in ("tiny", "8b")
+    )
+    assert sum(phase.tokens for phase in tiny.mixtures().phases) == 2_400_000
+    assert [phase.name for phase in large.mixtures().phases] == ["web", "anneal", "synthetic"]
+    assert "586 of 32 x 128 tokens" in "\n".join(plan_lines(tiny))
+
+
 def test_a_configuration_file_and_its_plan(corpora: Path, tmp_path: Path) -> None:
     file = tmp_path / "pretrain.yaml"
     file.write_text(
