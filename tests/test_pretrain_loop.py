@@ -119,10 +119,16 @@ def test_megatrons_own_corpora_are_read(corpora: Path, tmp_path: Path) -> None:
     assert lineage(paths[-1])["component_tokens"] == {str(tmp_path / "corpus"): 4 * 256}
 
 
-def test_a_checkpoint_is_continued_from(corpora: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("experts", [0, 4])
+def test_a_checkpoint_is_continued_from(corpora: Path, tmp_path: Path, experts: int) -> None:
     from transformers import AutoModelForCausalLM
 
-    start = make_checkpoint(tmp_path / "start")
+    from training.convert import main
+
+    start = make_checkpoint(tmp_path / "dense")
+    if experts:
+        dense, start = start, tmp_path / "sparse"
+        main(["upcycle", str(dense), str(start), f"--experts={experts}"], standalone_mode=False)
     settings = {"start": start, "tokenizer": "", "learning_rate": 1e-12, "steps": 3}
     paths = pretrain(packed(corpora, tmp_path / "run", **settings))
     before = AutoModelForCausalLM.from_pretrained(start).state_dict()
