@@ -5,6 +5,8 @@ BIN := .venv/bin
 # Threads fight over shared cores: parallelism comes from processes (docs/engines.md).
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
+# Test files at once; each worker may hold an engine of a few GB.
+WORKERS ?= 2
 
 .PHONY: help install models demo test test-slow lint bench clean
 
@@ -33,7 +35,7 @@ demo: .venv/installed .venv/models
 	@bash scripts/demo.sh
 
 test: .venv/installed
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test-slow: .venv/installed .venv/models
 	$(BIN)/python -m pytest -m slow
