@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
@@ -23,14 +23,15 @@ _FIXED = 60
 
 def print_arena(console: Console, boards: Sequence[ArenaBoard]) -> None:
     for board in boards:
-        _print_board(console, board)
+        console.print(drawn(board, console.width))
 
 
-def _print_board(console: Console, board: ArenaBoard) -> None:
+def drawn(board: ArenaBoard, width: int) -> Group:
+    """A board in `width` columns, and what its numbers are."""
     ratings = board.ratings
     names = max(cell_len(one.model) for one in ratings.rows)
     genres = list(board.genres)
-    room = console.width - _FIXED - min(names, 40)
+    room = width - _FIXED - min(names, 40)
     wide = room >= sum(max(6, len(genre) + 1) for genre in genres)
     table = _table(f"arena   {' + '.join(board.kinds)}   {ratings.method}")
     table.add_column("#", justify="right", no_wrap=True)
@@ -57,11 +58,11 @@ def _print_board(console: Console, board: ArenaBoard) -> None:
         if wide:
             cells += [_genre(board.genres[genre].get(one.model)) for genre in genres]
         table.add_row(*cells)
-    console.print(table)
-    console.print(Text(_caption(board, wide), style="dim"))
-    for name, (value, from_, to) in (ratings.terms or {}).items():
-        console.print(Text(_term(name, value, from_, to), style="yellow"))
-    console.print()
+    terms = [
+        Text(_term(name, value, from_, to), style="yellow")
+        for name, (value, from_, to) in (ratings.terms or {}).items()
+    ]
+    return Group(table, Text(_caption(board, wide), style="dim"), *terms, Text())
 
 
 def _table(title: str) -> Table:

@@ -1,0 +1,131 @@
+"""What every board in the terminal is laid out with: tables that fit, names cut in their middle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len, chop_cells
+from rich.table import Table
+from rich.text import Text
+
+from harness.visible import visible
+
+# A name is cut to no less than this many cells; rather a narrower layout is taken.
+LEAST_NAME = 18
+_ELLIPSIS = "…"
+# What a table takes beside its cells: a blank before it, and two between columns.
+_EDGE, _GAP = 1, 2
+
+ARROWS = {"up": ("▲", "green"), "down": ("▼", "red")}
+
+
+@dataclass(frozen=True)
+class Name:
+    """The cell of a name, which alone gives way where the terminal is narrow.
+
+    notes  stand after it and are never cut
+    """
+
+    text: str
+    notes: Text = field(default_factory=Text)
+    style: str = ""
+
+
+Cell = Text | str | Name
+
+
+def shortened(name: str, cells: int) -> str:
+    """The name in at most `cells` terminal cells, a full-width character being two.
+
+    It is cut in its middle, because runs differ at the front and steps at the end; the end keeps
+    its last part (after the last slash) whole where that takes no more than two thirds.
+    """
+    if cell_len(name) <= cells:
+        return name
+    if cells <= 1:
+        return _ELLIPSIS[:cells]
+    last = cell_len(name.rpartition("/")[2]) + 1
+    tail = last if last <= cells * 2 // 3 else (cells - 1) // 2
+    back = _first(name[::-1], tail)[::-1]
+    return _first(name, cells - 1 - cell_len(back)) + _ELLIPSIS + back
+
+
+def _first(text: str, cells: int) -> str:
+    """As much of the beginning as fits; never half of a full-width character."""
+    if cells <= 0:
+        return ""
+    if cells == 1:  # chop_cells would give a full-width character two.
+        return text[:1] if cell_len(text[:1]) == 1 else ""
+    return chop_cells(text, cells)[0] if text else ""
+
+
+def fits(headings: Sequence[str], rows: Sequence[Sequence[Cell]], room: int) -> bool:
+    """Whether a table has its room with names cut to no less than `LEAST_NAME`."""
+    longest = max(
+        (cell_len(one.text) for row in rows for one in row if isinstance(one, Name)), default=0
+    )
+    return room - _others(headings, rows) >= min(longest, LEAST_NAME)
+
+
+def _others(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> int:
+    """Cells that everything but the names takes."""
+    return _EDGE + _GAP * len(headings) + sum(_widths(headings, rows))
+
+
+def _widths(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> list[int]:
+    """The width of each column; of a name only its notes count."""
+    widths = []
+    for place, heading in enumerate(headings):
+        cells = [row[place] for row in rows]
+        named = any(isinstance(one, Name) for one in cells)
+        widths.append(max([0 if named else cell_len(heading), *map(_width, cells)]))
+    return widths
+
+
+def _width(cell: Cell) -> int:
+    return cell_len(cell.notes.plain) if isinstance(cell, Name) else cell_len(str(cell))
+
+
+def laid_out(
+    title: str,
+    headings: Sequence[str],
+    rows: Sequence[Sequence[Cell]],
+    room: int,
+    left: Iterable[str] = (),
+) -> Table:
+    """A table in which every column but that of the names has the width of its longest cell.
+
+    left  headings of columns that are set to the left; names always are
+    """
+    table = Table(
+        title=Text(visible(title), no_wrap=True, overflow="ellipsis"),
+        title_justify="left",
+        title_style="bold",
+        header_style="dim",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    widths = _widths(headings, rows)
+    for place, (heading, width) in enumerate(zip(headings, widths, strict=True)):
+        named = any(isinstance(row[place], Name) for row in rows)
+        justify = "left" if named or heading in left else "right"
+        table.add_column(heading, justify=justify, no_wrap=True, min_width=None if named else width)
+    for row in rows:
+        space = max(8, room - _others(headings, rows))
+        table.add_row(*(_named(one, space) if isinstance(one, Name) else one for one in row))
+    return table
+
+
+def _named(name: Name, space: int) -> Text:
+    return Text.assemble((shortened(visible(name.text), space), name.style), name.notes)
+
+
+def arrow(direction: str | None, padded: bool) -> Text:
+    """▲ or ▼; a blank instead where others of the column have one."""
+    if direction is None:
+        return Text("  " if padded else "")
+    mark, style = ARROWS[direction]
+    return Text(f" {mark}", style=style)

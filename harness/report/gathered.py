@@ -1,0 +1,161 @@
+"""Everything that `harness leaderboard` shows: boards of every kind, chosen rows, and movements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from harness.errors import HarnessError
+from harness.report import judged_table, leaderboard
+from harness.report.arena import ArenaBoard, Wanted, arena_boards
+from harness.report.choice import Choice, check_order, chosen, chosen_arena
+from harness.report.judged import HIGHEST, JudgedBoard, judged_boards, to_dict
+from harness.report.movement import Movement, movement
+from harness.report.standings import STRICT, Board, boards
+from harness.store import battles
+from harness.store.paired import Judge
+
+# The suite whose board are ratings from battles.
+ARENA = "arena"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which boards are wanted.
+
+    suites            only these; all when empty
+    every_checkpoint  a row for each checkpoint instead of each run's last
+    all_item_sets     boards for older protocol hashes and item sets too
+    by_dataset        numbers by dataset instead of by genre
+    """
+
+    suites: tuple[str, ...] = ()
+    every_checkpoint: bool = False
+    all_item_sets: bool = False
+    by_dataset: bool = False
+    choice: Choice = field(default_factory=Choice)
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What there is: boards of verified scores, of a judge's, and of battles.
+
+    moves           by board (verified or judged) and row: since the checkpoint before it
+    left_out        older groups of evaluations, and of judged ones
+    faults          why kinds of battle have no board
+    """
+
+    boards: tuple[Board, ...]
+    judged: tuple[JudgedBoard, ...]
+    arena: tuple[ArenaBoard, ...]
+    moves: Mapping[int, Mapping[str, Movement]]
+    left_out: tuple[int, int]
+    faults: tuple[str, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.boards or self.judged or self.arena)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for machines for each row of each board."""
+        found = []
+        for board in self.boards:
+            for one in board.standings:
+                moved = self.moves[id(board)].get(one.evaluation.id)
+                found.append(one.to_dict() | {"changes": moved.to_dict() if moved else None})
+        for judged in self.judged:
+            shown = judged.protocol.variant.shown
+            for row in judged.standings:
+                moved = self.moves[id(judged)].get(row.evaluation.id)
+                found.append(
+                    to_dict(judged, row) | {"changes": moved.to_dict(shown) if moved else None}
+                )
+        return found + [row for battle in self.arena for row in battle.rows()]
+
+
+def gather(path: Path, asked: Asked) -> Gathered:
+    """The boards asked for. Raises HarnessError for an order that no board knows, and where the
+    arena alone is asked for and cannot be rated."""
+    others = tuple(name for name in asked.suites if name != ARENA)
+    made: list[Board] = []
+    judged: list[JudgedBoard] = []
+    left_out = judged_left_out = 0
+    if others or not asked.suites:
+        made, left_out = boards(
+            path,
+            suites=others,
+            every_checkpoint=asked.every_checkpoint,
+            all_item_sets=asked.all_item_sets,
+        )
+        judged, judged_left_out = judged_boards(
+            path,
+            suites=others,
+            every_checkpoint=asked.every_checkpoint,
+            all_item_sets=asked.all_item_sets,
+        )
+    arena, faults = _arena(path, asked)
+    genres = [genre for board in (*made, *judged) for genre in board.genres]
+    genres += [genre for board in arena for genre in board.genres]
+    check_order(asked.choice.sort, genres)
+    made, judged = chosen(made, asked.choice), chosen(judged, asked.choice)
+    return Gathered(
+        tuple(made),
+        tuple(judged),
+        tuple(chosen_arena(arena, asked.choice)),
+        {id(board): _moves(path, board) for board in (*made, *judged)},
+        (left_out, judged_left_out),
+        tuple(faults),
+    )
+
+
+def _arena(path: Path, asked: Asked) -> tuple[list[ArenaBoard], list[str]]:
+    if asked.suites and ARENA not in asked.suites:
+        return [], []
+    if ARENA not in asked.suites and not battles.kinds(path):
+        return [], []
+    try:
+        return arena_boards(path, battles.Selection(), Wanted())
+    except HarnessError as error:
+        if ARENA in asked.suites:
+            raise
+        return [], str(error).splitlines()
+
+
+def _moves(path: Path, board: Board | JudgedBoard) -> dict[str, Movement]:
+    """By evaluation. Without a judge there is no rating to compare."""
+    metric, judge = STRICT, None
+    if isinstance(board, JudgedBoard):
+        if board.judge is None:
+            return {}
+        # Where a rule decides, it stands in for the judge's lowest and highest rating.
+        decided = (float(board.protocol.variant.lowest), HIGHEST)
+        metric = "rating"
+        judge = Judge(*board.judge, decided if board.protocol.is_ours else None)
+    found = {}
+    for one in board.standings:
+        if one.before is not None:
+            moved = movement(path, one.before, one.evaluation, metric, judge)
+            if moved is not None:
+                found[one.evaluation.id] = moved
+    return found
+
+
+def drawn(found: Gathered, room: int, *, by_dataset: bool = False) -> RenderableType:
+    """Everything in `room` columns, the arena first."""
+    from harness.report import arena_table
+
+    parts: list[RenderableType] = [arena_table.drawn(board, room) for board in found.arena]
+    parts += [
+        leaderboard.drawn(board, room, found.moves[id(board)], by_dataset=by_dataset)
+        for board in found.boards
+    ]
+    parts += [judged_table.drawn(board, room, found.moves[id(board)]) for board in found.judged]
+    for number, what in zip(found.left_out, ("evaluations", "judged evaluations"), strict=True):
+        if number:
+            parts.append(Text(leaderboard.older(number, what), style="dim"))
+    return Group(*parts)
