@@ -74,6 +74,10 @@ class Lineage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     mixture        weight of each data source since then
     phase          name of the part of the schedule: "web", "anneal"
     learning_rate  at this step
+    shards         SHA-256 of the files behind each name in the mixture
+    component_tokens, genre_tokens
+                   what the run learned from so far, by data source and by genre
+    phase_tokens   the same by phase, then by data source
     """
 
     run: Annotated[str, msgspec.Meta(min_length=1)] | None = None
@@ -83,6 +87,10 @@ class Lineage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     mixture: dict[str, Annotated[float, msgspec.Meta(ge=0)]] | None = None
     phase: Annotated[str, msgspec.Meta(min_length=1)] | None = None
     learning_rate: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    shards: dict[str, Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]] | None = None
+    component_tokens: dict[str, Annotated[int, msgspec.Meta(ge=0)]] | None = None
+    genre_tokens: dict[str, Annotated[int, msgspec.Meta(ge=0)]] | None = None
+    phase_tokens: dict[str, dict[str, Annotated[int, msgspec.Meta(ge=0)]]] | None = None
 
 
 class _Logged(msgspec.Struct):
@@ -165,6 +173,10 @@ def read_lineage(directory: Path) -> Lineage:
         mixture=stated.mixture,
         phase=stated.phase,
         learning_rate=rates[-1] if stated.learning_rate is None and rates else stated.learning_rate,
+        shards=stated.shards,
+        component_tokens=stated.component_tokens,
+        genre_tokens=stated.genre_tokens,
+        phase_tokens=stated.phase_tokens,
     )
 
 

@@ -10,10 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from harness.cli import main as entry
-from harness.items.schema import content_hash
+from harness.items.schema import FormatRule, Item, content_hash
 from harness.store import database
 from harness.store.write import ingest, spool
 
@@ -28,13 +29,20 @@ _START = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class MadeItem:
-    """An item; another content is another item of the same id."""
+    """An item; another content is another item of the same id.
+
+    question, answer  what was asked and is right, where a test reads them
+    """
 
     id: str
     genre: str = "math"
     dataset: str = ""
     cluster: str | None = None
     content: str = ""
+    skill: str = ""
+    level: int | None = None
+    question: str = ""
+    answer: str = "答え"
 
     @cached_property
     def hash(self) -> str:
@@ -215,21 +223,22 @@ def _item(item: MadeItem) -> dict[str, Any]:
         "hash": item.hash,
         "id": item.id,
         "genre": item.genre,
-        "skill": "",
-        "level": None,
+        "skill": item.skill,
+        "level": item.level,
         "template": None,
         "seen": None,
         "cluster": item.cluster,
-        "definition": json.dumps(
-            {
-                "id": item.id,
-                "genre": item.genre,
-                "turns": [f"{item.id}は?"],
-                "answer": "答え",
-                "format": {"kind": "span"},
-                "metric": "exact",
-            }
-        ),
+        "definition": msgspec.json.encode(
+            Item(
+                item.id,
+                item.genre,
+                (item.question or f"{item.id}は?",),
+                item.answer,
+                FormatRule("span"),
+                "exact",
+                dataset=item.dataset,
+            )
+        ).decode(),
         "dataset": item.dataset or None,
     }
 

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from harness.engines.openai import OpenAIEngine
 from harness.engines.prompt import load_renderer
 from harness.engines.transformers import TransformersEngine
-from harness.engines.types import Generation, Message, Request, Sampling
+from harness.engines.types import UNWANTED, Generation, Message, Request, Sampling
 from harness.errors import HarnessError
 
 pytest.importorskip("openai")
@@ -105,7 +105,45 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.answer("text_completion", choice, len(prompt))
 
+    def stream(self, kind: str, choice: dict[str, Any], size: int) -> None:
+        """A character a piece, then the reason; "§" breaks the connection off, "¶" ends the stream
+        without a reason."""
+        chat = "message" in choice
+        text = choice["message"]["content"] if chat else choice["text"]
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        if "§" in text:
+            self.send_header("Content-Length", "100000")
+        self.end_headers()
+        self.close_connection = True
+        for character in [*text, None]:
+            if character == "¶":
+                break
+            if character == "§":
+                self.wfile.flush()
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
+            part: dict[str, Any] = {"content": character} if character else {}
+            piece = {"index": 0, "finish_reason": None if character else "stop"}
+            piece |= {"delta": part} if chat else {"text": character or ""}
+            body = {
+                "id": "x",
+                "object": kind + ".chunk" if chat else kind,
+                "created": 0,
+                "model": "tiny",
+                "choices": [piece],
+            }
+            try:
+                self.wfile.write(f"data: {json.dumps(body)}\n\n".encode())
+                self.wfile.flush()
+            except OSError:  # nobody listens any more
+                return
+        self.wfile.write(b"data: [DONE]\n\n")
+
     def answer(self, kind: str, choice: dict[str, Any], size: int) -> None:
+        if self.server.bodies[-1].get("stream"):
+            self.stream(kind, choice, size)
+            return
         usage = {
             "prompt_tokens": size,
             "completion_tokens": 3,
@@ -247,6 +285,46 @@ def test_a_server_that_wants_the_newer_name_of_the_limit_gets_it(server: Server)
     for request in requests:
         assert ask(engine, request)[request.key].text == "A"
     assert len(server.bodies) == 4  # one refusal, then it is known
+
+
+def hear(
+    engine: OpenAIEngine, request: Request, most: int = 10_000
+) -> tuple[Generation, list[str]]:
+    """The answer, and the pieces in which it was heard, up to `most` of them."""
+    pieces: list[str] = []
+
+    def told(key: str, new: str) -> bool:
+        assert key == request.key
+        pieces.append(new)
+        return len(pieces) < most
+
+    (answer,) = engine.generate(deque([request]), told)
+    return answer, pieces
+
+
+@pytest.mark.parametrize("prompt", [(Message("user", "ab漢"),), "ab漢"])
+def test_an_answer_is_heard_as_it_comes(server: Server, prompt: Any) -> None:
+    engine = OpenAIEngine(server.url)
+    answer, pieces = hear(engine, Request("k", prompt, Sampling(max_tokens=7)))
+    assert pieces == ["A", "B", "漢"]
+    assert (answer.text, answer.finish_reason, answer.error) == ("AB漢", "stop", None)
+    assert server.bodies[-1]["stream"] is True
+
+
+def test_a_stream_that_breaks_off_is_no_answer(server: Server) -> None:
+    engine = OpenAIEngine(server.url, retries=0)
+    for text, words in (("abc§d", "onnection"), ("abc¶d", "the server ended with None")):
+        answer, pieces = hear(engine, Request("k", (Message("user", text),)))
+        assert pieces == ["A", "B", "C"]
+        assert answer.finish_reason == "error"
+        assert words in str(answer.error)
+
+
+def test_who_wants_no_more_is_told_no_more(server: Server) -> None:
+    engine = OpenAIEngine(server.url)
+    answer, pieces = hear(engine, Request("k", (Message("user", "a" * 90),)), most=3)
+    assert len(pieces) == 3
+    assert (answer.finish_reason, answer.error) == ("error", UNWANTED)
 
 
 def test_concurrency_is_used_and_bounded(server: Server) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from harness.engines.decoding import draw, find_stop
 from harness.engines.transformers import TransformersEngine
-from harness.engines.types import Generation, Message, Request, Sampling
+from harness.engines.types import UNWANTED, Generation, Message, Request, Sampling
 from harness.errors import HarnessError
 from tests.conftest import ALPHABET
 
@@ -219,6 +219,37 @@ def test_stop_strings_are_per_request_and_cut(engine: TransformersEngine) -> Non
     assert answers["free"].text == free.text
     assert answers["stopped"].text == free.text[: free.text.index(stop)]
     assert answers["stopped"].finish_reason == "stop"
+
+
+def test_answers_are_heard_as_they_grow(engine: TransformersEngine) -> None:
+    texts = prompts(6)
+    requests = [Request(text, text, Sampling(max_tokens=9)) for text in texts]
+    plain = ask(engine, *requests)
+    heard: dict[str, list[str]] = {text: [] for text in texts}
+
+    def hear(key: str, new: str) -> bool:
+        heard[key].append(new)
+        return True
+
+    answers = {one.key: one for one in engine.generate(deque(requests), hear)}
+    assert {key: one.text for key, one in answers.items()} == {
+        key: one.text for key, one in plain.items()
+    }
+    for key, answer in answers.items():
+        assert "".join(heard[key]) == answer.text
+        assert len(heard[key]) > 1
+
+
+def test_an_answer_nobody_wants_ends_and_its_neighbours_do_not(engine: TransformersEngine) -> None:
+    texts = prompts(3)
+    requests = [Request(text, text, Sampling(max_tokens=30)) for text in texts]
+    plain = ask(engine, *requests)
+    answers = {
+        one.key: one for one in engine.generate(deque(requests), lambda key, _: key != texts[1])
+    }
+    assert (answers[texts[1]].finish_reason, answers[texts[1]].error) == ("error", UNWANTED)
+    for key in (texts[0], texts[2]):
+        assert answers[key].text == plain[key].text
 
 
 def test_what_cannot_be_answered_is_an_error_generation(engine: TransformersEngine) -> None:

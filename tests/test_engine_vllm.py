@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from harness.engines.hardware import gpu_count
 from harness.engines.transformers import TransformersEngine
-from harness.engines.types import Engine, Generation, Message, Request, Sampling
+from harness.engines.types import UNWANTED, Engine, Generation, Message, Request, Sampling
 from tests.conftest import ALPHABET
 
 pytest.importorskip("vllm")
@@ -170,6 +170,18 @@ def test_a_seeded_answer_does_not_depend_on_its_batch(pair: Pair) -> None:
     assert ask(pair.vllm, Request("k", "日本の山", other))["k"].token_ids != alone.token_ids
 
 
+def test_seeded_prompts_may_be_longer_together_than_one_step(pair: Pair) -> None:
+    rng = random.Random(8)
+    sampled = [Sampling(temperature=1.0, seed=place, max_tokens=3) for place in range(12)]
+    requests = [
+        Request(f"l{place}", "".join(rng.choices(ALPHABET, k=450)), one)
+        for place, one in enumerate(sampled)
+    ]
+    found = ask(pair.vllm, *requests)
+    assert {answer.finish_reason for answer in found.values()} == {"length"}
+    assert len(found) == 12
+
+
 def test_what_cannot_be_answered_is_an_error_generation(pair: Pair) -> None:
     requests = [
         Request("long", "あ" * 600),
@@ -185,6 +197,24 @@ def test_what_cannot_be_answered_is_an_error_generation(pair: Pair) -> None:
     odd = ask(pair.vllm, Request("hot", "山", Sampling(temperature=3.0)))["hot"]
     assert odd.finish_reason == "error"
     assert "temperature" in (odd.error or "")
+
+
+def test_answers_are_heard_as_they_grow_until_nobody_wants_them(pair: Pair) -> None:
+    requests = greedy(4)
+    plain = ask(pair.vllm, *requests)
+    unwanted = requests[2].key
+    heard: dict[str, str] = dict.fromkeys(plain, "")
+
+    def hear(key: str, new: str) -> bool:
+        heard[key] += new
+        return key != unwanted
+
+    answers = {one.key: one for one in pair.vllm.generate(deque(requests), hear)}
+    assert (answers[unwanted].finish_reason, answers[unwanted].error) == ("error", UNWANTED)
+    for key in plain.keys() - {unwanted}:
+        assert answers[key].text == plain[key].text
+        assert 0 < len(heard[key]) <= len(plain[key].text)
+        assert plain[key].text.startswith(heard[key])
 
 
 def test_an_abandoned_run_leaves_nothing_behind(pair: Pair) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,18 +12,19 @@ pytest.importorskip("transformers")
 from harness.errors import HarnessError
 from harness.items.probes.catalogue import FAMILIES
 from harness.items.probes.generate import probes
+from training.batch import Batch, Encoded, collate
 from training.data import (
-    Encoded,
     Sample,
-    batches,
     boilerplate,
-    collate,
     component_samples,
     encode,
     inventory_texts,
 )
-from training.pretrain import DEFAULT_MIXTURE
-from training.tokenizer import SPECIAL_TOKENS, build_tokenizer, characters
+from training.mixture import Segment
+from training.parts import Part
+from training.pretrain_config import DEFAULT_MIXTURE
+from training.stream import Share, row_batches
+from training.tokenizer import SPECIAL_TOKENS, build_tokenizer, characters, train_tokenizer
 
 TEXTS = inventory_texts()
 PHRASES = list(boilerplate(component_samples("math", count=200, level=1, seed=0)))
@@ -59,6 +58,23 @@ def test_unknown_character_becomes_unk() -> None:
     assert PLAIN.decode(ids(PLAIN, "a𠮷b"), skip_special_tokens=True) == "ab"
 
 
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+def test_a_trained_tokenizer_loses_no_text(kind: str) -> None:
+    texts = [sample.answer for sample in component_samples("text", count=400, level=1, seed=0)]
+    tokenizer = train_tokenizer(texts, kind, 500)
+    assert 400 < len(tokenizer) <= 500
+    known = texts[0]
+    assert len(ids(tokenizer, known)) < len(known)
+    for text in (known, "𠮷野家と😀、ａ1２b\n\t x  y", "鷗外<0x41></unk>"):
+        assert tokenizer.unk_token_id not in ids(tokenizer, text)
+        assert tokenizer.decode(ids(tokenizer, text)) == text
+    # Digits stand alone; a byte is a last resort.
+    assert len(ids(tokenizer, "1234")) == 4
+    assert len(ids(tokenizer, "𠮷")) == 4
+    again = train_tokenizer(texts, kind, 500)
+    assert kind == "unigram" or again.get_vocab() == tokenizer.get_vocab()
+
+
 def test_plain_text_gets_bos_and_chat_does_not_get_a_second() -> None:
     assert PLAIN("東京")["input_ids"][0] == PLAIN.bos_token_id
     chat = [{"role": "user", "content": "あ"}, {"role": "assistant", "content": "い"}]
@@ -78,7 +94,7 @@ def test_a_prompt_ends_on_a_token_boundary() -> None:
         )
         (row,) = encode([Sample(item.turns[0], item.answer)], MERGED)
         assert ids(MERGED, prompt + item.answer + "</s>") == row.tokens.tolist()
-        assert row.tokens[: row.answer_start].tolist() == ids(MERGED, prompt)
+        assert row.tokens[~row.learned].tolist() == ids(MERGED, prompt)
 
 
 @pytest.mark.parametrize("name", ["text", "copy", "math", "format/copy"])
@@ -102,11 +118,16 @@ def test_unknown_component_is_named() -> None:
         component_samples("poetry", count=1, level=1, seed=0)
 
 
+def document(tokens: list[int], given: int) -> Encoded:
+    """Tokens of which the first `given` are read and the others learned."""
+    return Encoded(np.array(tokens), np.arange(len(tokens)) >= given)
+
+
 ROWS = st.lists(
     st.tuples(
         st.lists(st.integers(len(SPECIAL_TOKENS), 99), min_size=2, max_size=9),
         st.integers(1, 8),
-    ).map(lambda pair: Encoded(np.array(pair[0]), min(pair[1], len(pair[0]) - 1))),
+    ).map(lambda pair: document(pair[0], min(pair[1], len(pair[0]) - 1))),
     min_size=1,
     max_size=6,
 )
@@ -115,53 +136,60 @@ ROWS = st.lists(
 @given(ROWS)
 def test_a_batch_predicts_exactly_the_answers(rows: list[Encoded]) -> None:
     batch = collate(rows, pad=0)
-    place, row = np.divmod(batch.positions, len(rows))
-    for position, index, label in zip(place, row, batch.labels, strict=True):
-        assert rows[index].tokens[position] == batch.tokens[index, position]
-        assert rows[index].tokens[position + 1] == label
-    assert len(batch.labels) == sum(len(each.tokens) - each.answer_start for each in rows)
-    assert batch.weights.sum() == pytest.approx(1)
-    for index in range(len(rows)):
-        assert batch.weights[row == index].sum() == pytest.approx(1 / len(rows))
+    for index, row in enumerate(rows):
+        counted = batch.weights[index] > 0
+        assert batch.labels[index][counted].tolist() == row.tokens[row.learned].tolist()
+        assert batch.tokens[index][: len(row.tokens) - 1].tolist() == row.tokens[:-1].tolist()
+        assert batch.weights[index].sum() == pytest.approx(1)
     assert batch.count == sum(len(each.tokens) for each in rows)
 
 
-@given(ROWS, st.integers(1, 3))
-def test_processes_share_a_batch_without_loss(rows: list[Encoded], world: int) -> None:
-    rows = rows * world
-    batch = collate(rows, pad=0)
+def stack(parts: list[Batch]) -> list[list[float]]:
+    return [np.concatenate([getattr(part, name) for part in parts]).tolist() for name in ARRAYS]
+
+
+ARRAYS = ("tokens", "labels", "weights")
+
+
+@given(ROWS, st.integers(1, 3), st.integers(1, 3))
+def test_processes_share_a_batch_without_loss(rows: list[Encoded], world: int, size: int) -> None:
+    batch = collate(rows, pad=0).padded(world * size)
     parts = [batch.part(rank, world) for rank in range(world)]
-    assert np.array_equal(np.concatenate([part.tokens for part in parts]), batch.tokens)
-    assert sum(len(part.labels) for part in parts) == len(batch.labels)
-    for part in parts:
-        place, row = np.divmod(part.positions, len(part.tokens))
-        following = {
-            (int(p), int(r)): int(label)
-            for p, r, label in zip(place, row, part.labels, strict=True)
-        }
-        for (p, r), label in following.items():
-            if p + 1 < part.tokens.shape[1] and part.tokens[r, p + 1]:
-                assert part.tokens[r, p + 1] == label
+    assert stack(parts) == stack([batch])
+    assert stack([piece for part in parts for piece in part.pieces(size)]) == stack([batch])
+    assert {len(piece.tokens) for part in parts for piece in part.pieces(size)} == {size}
+    assert batch.weights.sum() == pytest.approx(len(rows))
 
 
-@given(st.integers(0, 9), st.integers(0, 3))
+@given(st.integers(0, 11), st.integers(0, 3), st.integers(1, 2))
 @settings(max_examples=20)
-def test_a_resumed_stream_continues_the_unbroken_one(start: int, seed: int) -> None:
-    parts = {
-        "long": [Encoded(np.arange(9) + n, 3) for n in range(20)],
-        "short": [Encoded(np.arange(4) + n, 1) for n in range(20)],
-    }
+def test_a_resumed_stream_continues_the_unbroken_one(start: int, seed: int, world: int) -> None:
+    long = [document(list(range(n, n + 9)), 3) for n in range(20)]
+    short = [document(list(range(n, n + 4)), 1) for n in range(20)]
+    parts = [Part("long", "math", long, 180), Part("short", "web", short, 80)]
+    segments = [
+        Segment(0, 5, "a", {"long": 0.3, "short": 0.7}),
+        Segment(5, 7, "b", {"short": 1.0}),
+    ]
 
-    def stream(first: int) -> list[list[list[int]]]:
-        found = batches(
+    def stream(first: int, share: Share) -> list[list[list[int]]]:
+        found = row_batches(
             parts,
-            {"long": 0.3, "short": 0.7},
+            segments,
             batch_size=4,
+            positions=8,
             pad=0,
             seed=seed,
             start=first,
+            share=share,
             window=4,
         )
-        return [batch.tokens.tolist() for batch in itertools.islice(found, 12 - first)]
+        return [batch.tokens.tolist() for batch in found]
 
-    assert stream(start) == stream(0)[start:]
+    whole = stream(0, Share())
+    assert len(whole) == 12
+    assert stream(start, Share()) == whole[start:]
+    shares = [stream(start, Share(rank, world)) for rank in range(world)]
+    joined = [[row for part in each for row in part] for each in zip(*shares, strict=True)]
+    assert joined == whole[start:]
+    assert all(len(row) <= 7 for batch in whole for row in batch)

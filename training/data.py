@@ -1,4 +1,4 @@
-"""Samples for pretraining: generated probe questions, plain Japanese text, and their batches.
+"""Samples for pretraining: generated probe questions and plain Japanese text.
 
 A mixture names components and their weights. A component is `text`, `copy`, or a probe genre
 (`math`) or family (`math/addition`); probe samples come from the training split alone.
@@ -7,20 +7,18 @@ A mixture names components and their weights. A component is `text`, `copy`, or 
 from __future__ import annotations
 
 import functools
-import itertools
 import random
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.errors import HarnessError
+from training.batch import Encoded
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from harness.items.probes.family import Family
 
 TEXT, COPY = "text", "copy"
@@ -38,50 +36,6 @@ class Sample:
 
     prompt: str
     answer: str
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What one optimizer step sees, padded on the right.
-
-    tokens     token ids, shape (rows, length)
-    positions  flat indices into (length, rows), Megatron's order, of the places whose next token
-               counts for the loss, shape (targets,)
-    labels     those next tokens, shape (targets,)
-    weights    share of each in the batch's loss, shape (targets,), sum 1: every sample counts the
-               same however long its answer, so a mixture's weights mean what they say
-    count      tokens that are not padding
-    """
-
-    tokens: npt.NDArray[np.int64]
-    positions: npt.NDArray[np.int64]
-    labels: npt.NDArray[np.int64]
-    weights: npt.NDArray[np.float32]
-    count: int
-
-    def part(self, rank: int, world: int) -> Batch:
-        """The rows of one of `world` data-parallel processes."""
-        if world == 1:
-            return self
-        rows = len(self.tokens)
-        size = rows // world
-        place, row = np.divmod(self.positions, rows)
-        mine = row // size == rank
-        return Batch(
-            self.tokens[rank * size : (rank + 1) * size],
-            place[mine] * size + row[mine] % size,
-            self.labels[mine],
-            self.weights[mine],
-            self.count,
-        )
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """One sample's token ids with BOS and EOS, and the index of the first one to be predicted."""
-
-    tokens: npt.NDArray[np.int64]
-    answer_start: int
 
 
 def select_families(name: str, catalogue: Sequence[Family]) -> list[Family]:
@@ -260,58 +214,8 @@ def encode(samples: Iterable[Sample], tokenizer: Any) -> list[Encoded]:
         [sample.answer + tokenizer.eos_token for sample in samples], add_special_tokens=False
     )["input_ids"]
     return [
-        Encoded(np.array(head + tail, dtype=np.int64), len(head))
+        Encoded(
+            np.array(head + tail, dtype=np.int64), np.arange(len(head) + len(tail)) >= len(head)
+        )
         for head, tail in zip(heads, tails, strict=True)
     ]
-
-
-def batches(
-    components: Mapping[str, Sequence[Encoded]],
-    weights: Mapping[str, float],
-    *,
-    batch_size: int,
-    pad: int,
-    seed: int,
-    start: int = 0,
-    window: int = 32,
-) -> Iterator[Batch]:
-    """An endless, seeded stream of batches, beginning with that of 0-based step `start`.
-
-    `window` batches at a time are drawn by the mixture's weights, sorted by length so that the rows
-    of a batch need little padding, and shuffled. A window depends on its number and the seed alone,
-    so a resumed run sees what an unbroken one would have seen.
-    """
-    names = sorted(weights)
-    shares = np.array([weights[name] for name in names], dtype=np.float64)
-    for number in itertools.count(start // window):
-        draw = np.random.default_rng((seed, number))
-        rows = []
-        for index in draw.choice(len(names), window * batch_size, p=shares / shares.sum()):
-            component = components[names[index]]
-            rows.append(component[int(draw.integers(len(component)))])
-        rows.sort(key=lambda row: len(row.tokens))
-        for place in draw.permutation(window)[max(0, start - number * window) :]:
-            first = int(place) * batch_size
-            yield collate(rows[first : first + batch_size], pad)
-
-
-def collate(rows: Sequence[Encoded], pad: int) -> Batch:
-    """Pads samples to the longest, one a row. Attention is causal and padding comes last, so no
-    sample can see another or any padding."""
-    # The last token of a row is only ever a label.
-    length = max(len(row.tokens) for row in rows) - 1
-    tokens = np.full((len(rows), length), pad, dtype=np.int64)
-    positions, labels, weights = [], [], []
-    for index, row in enumerate(rows):
-        tokens[index, : len(row.tokens) - 1] = row.tokens[:-1]
-        places = np.arange(row.answer_start - 1, len(row.tokens) - 1)
-        positions.append(places * len(rows) + index)
-        labels.append(row.tokens[row.answer_start :])
-        weights.append(np.full(len(places), 1 / len(places) / len(rows), dtype=np.float32))
-    return Batch(
-        tokens,
-        np.concatenate(positions),
-        np.concatenate(labels),
-        np.concatenate(weights),
-        count=sum(len(row.tokens) for row in rows),
-    )

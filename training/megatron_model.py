@@ -1,4 +1,4 @@
-"""The Megatron-Core side of pretraining: process group, model, optimizer, steps and saved state.
+"""The Megatron-Core side of pretraining: process groups, the model, its wrapper and optimizer.
 
 Everything here wants `training.megatron_cpu.cpu_guard` open where there is no CUDA.
 """
@@ -6,22 +6,45 @@ Everything here wants `training.megatron_cpu.cpu_guard` open where there is no C
 from __future__ import annotations
 
 import contextlib
+import math
 import os
-import shutil
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from training.convert import Architecture
-    from training.data import Batch
+    from training.architecture import Architecture
+
+
+@dataclass(frozen=True)
+class Parallelism:
+    """How a model is cut over processes; what is left of them is data parallel.
+
+    tensor     processes that share each matrix
+    pipeline   stages of layers
+    context    processes that share a sequence; needs Transformer Engine
+    expert     processes that share the experts of a layer
+    sequence   whether norms and residuals are cut along the sequence where `tensor` > 1
+    """
+
+    tensor: int = 1
+    pipeline: int = 1
+    context: int = 1
+    expert: int = 1
+    sequence: bool = False
+
+    @property
+    def model(self) -> int:
+        """Processes that hold one copy of the model."""
+        return self.tensor * self.pipeline * self.context
 
 
 @contextlib.contextmanager
-def process_group(rank: int, world: int, seed: int) -> Iterator[None]:
-    """torch.distributed and Megatron's parallel state (data parallel only), torn down after.
+def process_group(
+    rank: int, world: int, seed: int, parallelism: Parallelism = Parallelism()
+) -> Iterator[None]:
+    """torch.distributed and Megatron's parallel state, torn down after.
 
     Under torchrun the rendezvous is its own; a lone process meets itself on a free loopback port.
     """
@@ -38,7 +61,12 @@ def process_group(rank: int, world: int, seed: int) -> Iterator[None]:
             port = probe.getsockname()[1]
         os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
     torch.distributed.init_process_group("nccl" if cuda else "gloo", rank=rank, world_size=world)
-    parallel_state.initialize_model_parallel()
+    parallel_state.initialize_model_parallel(
+        tensor_model_parallel_size=parallelism.tensor,
+        pipeline_model_parallel_size=parallelism.pipeline,
+        context_parallel_size=parallelism.context,
+        expert_model_parallel_size=parallelism.expert,
+    )
     if cuda:
         model_parallel_cuda_manual_seed(seed)
     try:
@@ -48,20 +76,64 @@ def process_group(rank: int, world: int, seed: int) -> Iterator[None]:
         torch.distributed.destroy_process_group()
 
 
-def build_model(shape: Architecture, init_std: float = 0.02) -> Any:
-    """A Megatron-Core GPTModel: RMSNorm, RoPE, gated SiLU, no biases, local layer spec; weights
+def build_model(
+    shape: Architecture,
+    init_std: float = 0.02,
+    parallelism: Parallelism = Parallelism(),
+    *,
+    engine: str = "local",
+    balance: float = 0.01,
+    recompute: bool = False,
+    variable_lengths: bool = False,
+) -> Any:
+    """A Megatron-Core GPTModel, or this process's stage of it: RMSNorm, RoPE, gated SiLU; weights
     drawn with standard deviation `init_std`.
 
+    engine            "local" layers, or "transformer_engine"
+    balance           weight of the loss that evens out the load of experts
+    recompute         computes activations again in the backward pass instead of keeping them
+    variable_lengths  microbatches may differ in length
+
     Needs an initialised process group with Megatron's parallel state, and on CPU an open
-    `cpu_guard`. On a GPU weights are bfloat16, on the CPU float32.
+    `cpu_guard`. On a GPU weights are bfloat16, on the CPU float32. The vocabulary is padded to a
+    multiple of the tensor-parallel processes.
     """
     import torch
+    from megatron.core import parallel_state
     from megatron.core.models.gpt import GPTModel
-    from megatron.core.models.gpt.gpt_layer_specs import get_gpt_layer_local_spec
+    from megatron.core.models.gpt import gpt_layer_specs as specs
     from megatron.core.transformer import TransformerConfig
+    from megatron.core.transformer.moe import moe_utils
 
+    # Megatron-Core 0.16.1 reads this name, which it defines only with Transformer Engine.
+    if not hasattr(moe_utils, "te_general_gemm"):
+        moe_utils.te_general_gemm = None
     cuda = torch.cuda.is_available()
     dtype = torch.bfloat16 if cuda else torch.float32
+    fused = engine == "transformer_engine"
+    experts = shape.experts or None
+    # Stages that pass rows of differing lengths, and experts on several processes, need the second.
+    several = parallelism.expert > 1 or variable_lengths
+    further: dict[str, Any] = {"moe_token_dispatcher_type": "alltoall" if several else "allgather"}
+    if experts:
+        further |= {
+            "num_moe_experts": experts,
+            "moe_ffn_hidden_size": shape.feed_forward,
+            "moe_router_topk": shape.top_k,
+            "moe_router_load_balancing_type": "aux_loss",
+            "moe_aux_loss_coeff": balance,
+        }
+    if recompute:
+        further |= {
+            "recompute_granularity": "full",
+            "recompute_method": "uniform",
+            "recompute_num_layers": 1,
+        }
+    if fused:
+        spec = specs.get_gpt_layer_with_transformer_engine_spec(num_experts=experts)
+    else:
+        spec = specs.get_gpt_layer_local_spec(num_experts=experts, normalization="RMSNorm")
+    last = parallel_state.is_pipeline_last_stage()
     model = GPTModel(
         config=TransformerConfig(
             num_layers=shape.layers,
@@ -78,6 +150,7 @@ def build_model(shape: Architecture, init_std: float = 0.02) -> Any:
             gated_linear_unit=True,
             activation_func=torch.nn.functional.silu,
             add_bias_linear=False,
+            add_qkv_bias=shape.qkv_bias,
             bias_activation_fusion=False,
             bias_dropout_fusion=False,
             masked_softmax_fusion=False,
@@ -88,12 +161,25 @@ def build_model(shape: Architecture, init_std: float = 0.02) -> Any:
             bf16=cuda,
             params_dtype=dtype,
             pipeline_dtype=dtype,
+            tensor_model_parallel_size=parallelism.tensor,
+            pipeline_model_parallel_size=parallelism.pipeline,
+            context_parallel_size=parallelism.context,
+            expert_model_parallel_size=parallelism.expert,
+            sequence_parallel=parallelism.sequence,
+            variable_seq_lengths=variable_lengths,
+            # Sums of losses are divided by the whole batch's targets, wherever they were computed.
+            calculate_per_token_loss=True,
+            **further,
         ),
-        transformer_layer_spec=get_gpt_layer_local_spec(normalization="RMSNorm"),
-        vocab_size=shape.vocabulary,
+        transformer_layer_spec=spec,
+        vocab_size=math.ceil(shape.vocabulary / parallelism.tensor) * parallelism.tensor,
         max_sequence_length=shape.positions,
+        pre_process=parallel_state.is_pipeline_first_stage(),
+        post_process=last,
         position_embedding_type="rope",
         rotary_base=int(shape.rope_theta),
+        rope_scaling=bool(shape.rope_factor),
+        rope_scaling_factor=shape.rope_factor or 8.0,
         share_embeddings_and_output_weights=shape.tied,
     )
     # The output layer and the softmax over the vocabulary are most of a small model's work, and
@@ -106,18 +192,20 @@ def build_model(shape: Architecture, init_std: float = 0.02) -> Any:
         hidden = inputs[0]  # (length, rows, width)
         return (hidden.flatten(0, 1)[model.loss_positions].unsqueeze(1), *inputs[1:])
 
-    model.output_layer.register_forward_pre_hook(choose_rows)
+    if last:
+        model.output_layer.register_forward_pre_hook(choose_rows)
     return model.cuda() if cuda else model
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """How the optimizer moves: AdamW, linear warm-up, linear decay.
+    """How the optimizer moves: AdamW, linear warm-up, decay.
 
     steps          optimizer steps in all
     learning_rate  peak, reached after `warmup` steps
     final_rate     learning rate at the last step, as a share of the peak
     warmup         steps of linear warm-up
+    decay          shape of the decay: linear or cosine
     weight_decay   decoupled, on matrices only
     clip           largest norm of the gradient
     """
@@ -126,6 +214,7 @@ class Schedule:
     learning_rate: float
     final_rate: float
     warmup: int
+    decay: str
     weight_decay: float
     clip: float
 
@@ -140,18 +229,30 @@ class Training:
     scheduler: Any
 
 
-def prepare(model: Any, schedule: Schedule) -> Training:
+def prepare(model: Any, schedule: Schedule, *, overlap: bool = False) -> Training:
     """Wraps a model for training with Megatron's own optimizer; distributed over data-parallel
-    processes on GPUs, replicated on CPUs, whose tensors Megatron's distributed one refuses."""
+    processes on GPUs, replicated on CPUs, whose tensors Megatron's distributed one refuses.
+
+    `overlap` reduces gradients and gathers weights while computing, on GPUs.
+    """
     import torch
-    from megatron.core.distributed import DistributedDataParallel, DistributedDataParallelConfig
+    from megatron.core.distributed import (
+        DistributedDataParallel,
+        DistributedDataParallelConfig,
+        finalize_model_grads,
+    )
     from megatron.core.optimizer import OptimizerConfig, get_megatron_optimizer
     from megatron.core.optimizer_param_scheduler import OptimizerParamScheduler
 
     cuda = torch.cuda.is_available()
     parallel = DistributedDataParallel(
         model.config,
-        DistributedDataParallelConfig(use_distributed_optimizer=cuda, grad_reduce_in_fp32=True),
+        DistributedDataParallelConfig(
+            use_distributed_optimizer=cuda,
+            grad_reduce_in_fp32=True,
+            overlap_grad_reduce=overlap and cuda,
+            overlap_param_gather=overlap and cuda,
+        ),
         model,
     )
     # Every process starts from the same weights, whatever its own generator gave.
@@ -170,6 +271,7 @@ def prepare(model: Any, schedule: Schedule) -> Training:
             bf16=cuda,
             params_dtype=model.config.params_dtype,
             use_distributed_optimizer=cuda,
+            overlap_param_gather=overlap and cuda,
         ),
         [parallel],
     )
@@ -180,85 +282,14 @@ def prepare(model: Any, schedule: Schedule) -> Training:
         min_lr=last_rate,
         lr_warmup_steps=schedule.warmup,
         lr_decay_steps=schedule.steps,
-        lr_decay_style="linear",
+        lr_decay_style=schedule.decay,
         start_wd=schedule.weight_decay,
         end_wd=schedule.weight_decay,
         wd_incr_steps=schedule.steps,
         wd_incr_style="constant",
     )
+    # What Megatron's schedules of microbatches call.
+    model.config.finalize_model_grads_func = finalize_model_grads
+    model.config.grad_scale_func = optimizer.scale_loss
+    model.config.no_sync_func = parallel.no_sync
     return Training(model, parallel, optimizer, scheduler)
-
-
-def train_step(training: Training, batch: Batch, rank: int, world: int) -> float:
-    """One optimizer step on this process's rows of the batch. Returns the mean over their samples
-    of the mean loss of a target token, in nats."""
-    import torch
-
-    model = training.model
-    device = next(model.parameters()).device
-    share = batch.part(rank, world)
-    tokens = torch.from_numpy(share.tokens).to(device)
-    model.loss_positions = torch.from_numpy(share.positions).to(device)
-    training.parallel.zero_grad_buffer()
-    training.optimizer.zero_grad()
-    losses = training.parallel(
-        input_ids=tokens,
-        position_ids=torch.arange(tokens.shape[1], device=device).expand_as(tokens),
-        attention_mask=None,  # causal: rows are single samples, padded on the right
-        labels=torch.from_numpy(share.labels).to(device).unsqueeze(0),
-    )
-    # The weights of the whole batch add up to 1 and DDP averages over processes, hence `world`.
-    loss = losses.float().flatten() @ torch.from_numpy(share.weights).to(device) * world
-    loss.backward()
-    training.parallel.finish_grad_sync()
-    training.optimizer.step()
-    training.scheduler.step(increment=1)
-    model.loss_positions = None
-    return float(loss.detach())
-
-
-def save_state(directory: Path, training: Training, step: int, tokens_seen: int) -> None:
-    """Saves weights, optimizer and position as `directory/iter_0000300`, complete or not at all,
-    then drops earlier states. Called by every process.
-
-    The first save of a process starts Megatron's result queue in a spawned helper (about two
-    seconds); later ones take a fraction of a second for a small model.
-    """
-    import torch
-    from megatron.core import dist_checkpointing
-
-    first = torch.distributed.get_rank() == 0
-    final, partial = directory / f"iter_{step:07d}", directory / f"partial_{step:07d}"
-    if first:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-    torch.distributed.barrier()
-    position = {"step": step, "tokens_seen": tokens_seen}
-    dist_checkpointing.save({**_sharded(training, loading=False), **position}, str(partial))
-    torch.distributed.barrier()
-    if first:
-        shutil.rmtree(final, ignore_errors=True)
-        partial.rename(final)
-        for other in directory.iterdir():
-            if other != final:
-                shutil.rmtree(other)
-
-
-def load_state(directory: Path, training: Training) -> tuple[int, int]:
-    """Restores the newest complete state; returns its step and tokens seen, (0, 0) without one."""
-    from megatron.core import dist_checkpointing
-
-    found = sorted(directory.glob("iter_*"))
-    if not found:
-        return 0, 0
-    state = dist_checkpointing.load(_sharded(training, loading=True), str(found[-1]))
-    training.model.load_state_dict(state["model"])
-    training.optimizer.load_state_dict(state["optimizer"])
-    training.scheduler.step(increment=state["step"])
-    return int(state["step"]), int(state["tokens_seen"])
-
-
-def _sharded(training: Training, loading: bool) -> dict[str, Any]:
-    model = training.model.sharded_state_dict()
-    optimizer = training.optimizer.sharded_state_dict(model, is_loading=loading)
-    return {"model": model, "optimizer": optimizer}

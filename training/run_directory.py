@@ -20,10 +20,10 @@ def checkpoints(output: Path) -> list[Path]:
     return sorted(path for path in output.glob("step_*") if path.is_dir())
 
 
-def claim(output: Path, settings: Mapping[str, Any]) -> None:
-    """Writes a new run's settings to `pretrain.json`, or checks that they are those of the run
+def claim(output: Path, settings: Mapping[str, Any], name: str = "pretrain.json") -> None:
+    """Writes a new run's settings to the file `name`, or checks that they are those of the run
     that is already there. Raises HarnessError when they differ."""
-    path = output / "pretrain.json"
+    path = output / name
     if path.is_file():
         earlier = json.loads(path.read_text(encoding="utf-8"))
         for name, value in settings.items():
@@ -35,7 +35,7 @@ def claim(output: Path, settings: Mapping[str, Any]) -> None:
         return
     if checkpoints(output):
         raise HarnessError(
-            f"{output} holds checkpoints but no pretrain.json, so whose they are is unknown; "
+            f"{output} holds checkpoints but no {name}, so whose they are is unknown; "
             "choose another --output"
         )
     output.mkdir(parents=True, exist_ok=True)
@@ -51,9 +51,17 @@ def publish(
     tokens_seen: int,
     mixture: Mapping[str, float],
     learning_rate: float | None = None,
+    phase: str | None = None,
+    base: str | None = None,
+    shards: Mapping[str, str] | None = None,
+    tokens: Mapping[str, Mapping[str, int]] | None = None,
     write: Callable[[Path], None],
 ) -> None:
     """Adds the checkpoint of `step` with its lineage; `write` puts its files into a directory.
+
+    base    fingerprint of the checkpoint that the run started from: the first one's parent
+    shards  SHA-256 (hex) of the files behind each name in the mixture
+    tokens  what was learned from, by phase and by part (component, tab, genre)
 
     A checkpoint that is already there stays: a resumed run repeats the same steps, and somebody
     may have evaluated it.
@@ -69,14 +77,36 @@ def publish(
         "run": output.name,
         "step": step,
         "tokens_seen": tokens_seen,
-        "parent": _parent(output, final),
+        "parent": _parent(output, final) or base,
         "mixture": dict(mixture),
         **({} if learning_rate is None else {"learning_rate": learning_rate}),
+        **({} if phase is None else {"phase": phase}),
+        **({} if shards is None else {"shards": dict(shards)}),
+        **({} if tokens is None else _accounts(tokens)),
     }
     (partial / "lineage.json").write_text(
         json.dumps(lineage, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
     )
     partial.rename(final)
+
+
+def _accounts(tokens: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+    """Tokens by component and genre over the whole run, and by component in each phase."""
+    components: dict[str, int] = {}
+    genres: dict[str, int] = {}
+    phases: dict[str, dict[str, int]] = {}
+    for phase, parts in tokens.items():
+        for part, count in parts.items():
+            component, _, genre = part.partition("\t")
+            components[component] = components.get(component, 0) + count
+            genres[genre] = genres.get(genre, 0) + count
+            phases.setdefault(phase, {}).setdefault(component, 0)
+            phases[phase][component] += count
+    return {
+        "component_tokens": components,
+        "genre_tokens": genres,
+        **({"phase_tokens": phases} if set(phases) != {""} else {}),
+    }
 
 
 def _parent(output: Path, checkpoint: Path) -> str | None:

@@ -63,8 +63,7 @@ def build_tokenizer(texts: Iterable[str], phrases: Iterable[str] = (), merges: i
              name is a sequence of known characters rather than of `<unk>`
     phrases  instructions that merges are learned from
     """
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-    from transformers import PreTrainedTokenizerFast
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     inventory = characters(texts)
     tokenizer = Tokenizer(models.BPE(unk_token=UNK))
@@ -81,6 +80,71 @@ def build_tokenizer(texts: Iterable[str], phrases: Iterable[str] = (), merges: i
         ),
     )
     tokenizer.decoder = decoders.Fuse()
+    return _wrapped(tokenizer)
+
+
+def save_tokenizer(tokenizer: Any, directory: Path, positions: int) -> None:
+    """Writes the tokenizer with its chat template where `AutoTokenizer` finds it, offline."""
+    tokenizer.model_max_length = positions
+    tokenizer.save_pretrained(directory, save_jinja_files=False)
+
+
+def train_tokenizer(texts: Iterable[str], kind: str, vocabulary: int) -> Any:
+    """Trains a `PreTrainedTokenizerFast` of `vocabulary` tokens on texts: "unigram" (Kudo 2018) or
+    "bpe", over characters, with a token for every byte, so that no text is unknown.
+
+    Digits stand alone and a space begins no word of its own: Japanese has none. Characters take at
+    most half of the tokens; rarer ones are spelled in bytes. "bpe" is the same for the same texts;
+    "unigram" is not quite (its trainer adds in no fixed order), so keep what was trained.
+    """
+    import json
+    from collections import Counter
+
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    learned = vocabulary - 256
+    if kind == "unigram":
+        tokenizer = Tokenizer(models.Unigram())
+        trainer: Any = trainers.UnigramTrainer(
+            vocab_size=learned,
+            special_tokens=list(SPECIAL_TOKENS),
+            unk_token=UNK,
+            show_progress=False,
+        )
+    else:
+        tokenizer = Tokenizer(models.BPE(unk_token=UNK))
+        trainer = trainers.BpeTrainer(
+            vocab_size=learned,
+            special_tokens=list(SPECIAL_TOKENS),
+            show_progress=False,
+        )
+    # Scripts, digits and punctuation are never merged with each other.
+    pattern = f"[{_WORD}]+|[A-Za-z]+|[0-9]|[^{_WORD}A-Za-z0-9]"
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(pattern), behavior="isolated")
+    texts = list(texts)
+    counted = Counter(mark for text in texts for mark in text)
+    rare = {mark for mark, _ in counted.most_common()[learned // 2 :]}
+    spaces = str.maketrans(dict.fromkeys(rare, "\n"))
+    tokenizer.train_from_iterator((text.translate(spaces) for text in texts), trainer)
+    stored = json.loads(tokenizer.to_str())
+    model = stored["model"]
+    model["byte_fallback"] = True
+    names = [f"<0x{byte:02X}>" for byte in range(256)]
+    if kind == "unigram":
+        # Below every learned piece, so that bytes are a last resort.
+        lowest = min(score for _, score in model["vocab"])
+        model["vocab"] += [[name, lowest - 10.0] for name in names]
+    else:
+        model["vocab"].update({name: len(model["vocab"]) + at for at, name in enumerate(names)})
+    tokenizer = Tokenizer.from_str(json.dumps(stored))
+    tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+    return _wrapped(tokenizer)
+
+
+def _wrapped(tokenizer: Any) -> Any:
+    from tokenizers import processors
+    from transformers import PreTrainedTokenizerFast
+
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{BOS} $A", special_tokens=[(BOS, tokenizer.token_to_id(BOS))]
     )
@@ -94,9 +158,3 @@ def build_tokenizer(texts: Iterable[str], phrases: Iterable[str] = (), merges: i
         clean_up_tokenization_spaces=False,
         padding_side="left",
     )
-
-
-def save_tokenizer(tokenizer: Any, directory: Path, positions: int) -> None:
-    """Writes the tokenizer with its chat template where `AutoTokenizer` finds it, offline."""
-    tokenizer.model_max_length = positions
-    tokenizer.save_pretrained(directory, save_jinja_files=False)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.arena.exchange import from_record, is_record
 from harness.arena.layouts import Row, read_row
 from harness.arena.types import Battle, battle_fault
 from harness.errors import HarnessError
@@ -31,7 +32,7 @@ class Log:
 
 def read_log(path: Path, name: str | None = None, questions: Path | None = None) -> Log:
     """Battles of kind import:NAME from a file, or from every .csv, .json and .jsonl file below a
-    folder.
+    folder. Our own, as `harness arena export` wrote them, keep kind and id unless a name is given.
 
     name       by default the file's or folder's name
     questions  JSONL of {question_id or id, category, genre or type}: the genres of prompts
@@ -62,11 +63,15 @@ def read_log(path: Path, name: str | None = None, questions: Path | None = None)
     for file in files:
         content = read_bytes(file)
         source = hashlib.sha256(content).hexdigest()
-        for place, rows in _rows(file, content, faults):
+        for place, rows in _rows(file, content, faults, kind if name else None):
             if not rows:
                 left_out += 1
             for row in rows:
-                made = _battle(row, kind, source, len(battles), seen, genres)
+                made = (
+                    row
+                    if isinstance(row, Battle)
+                    else _battle(row, kind, source, len(battles), seen, genres)
+                )
                 if fault := battle_fault(made):
                     faults.append(f"{place}: {fault}")
                 else:
@@ -120,11 +125,17 @@ def _battle(
     )
 
 
-def _rows(file: Path, content: bytes, faults: list[str]) -> Iterator[tuple[str, tuple[Row, ...]]]:
-    """(place, what it says) of every row; faults are noted and left out."""
+def _rows(
+    file: Path, content: bytes, faults: list[str], kind: str | None
+) -> Iterator[tuple[str, tuple[Row | Battle, ...]]]:
+    """(place, what it says) of every row; faults are noted and left out. kind: of our own
+    battles, where they are to have another."""
     for place, record in _records(file, content, faults):
         try:
-            yield place, read_row(record)
+            if is_record(record):
+                yield place, (from_record(record, kind),)
+            else:
+                yield place, read_row(record)
         except (LineError, ValueError) as error:
             faults.append(f"{place}: {error}")
 

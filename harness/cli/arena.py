@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from harness.cli.arena_export import export
+from harness.cli.arena_serve import serve
 from harness.cli.options import F, print_rows, store_option, table_options
 
 
@@ -86,6 +88,8 @@ def import_(log: Path, name: str | None, questions: Path | None, store: str | No
       Rakuda           one JSON document with matches
       CSV              model_a, model_b, winner; prompt, genre, session, latency, time,
                        order (a, b, none: seen first) and weight where there are such columns
+      ours             what `harness arena export` wrote: the same battles, of the same kind
+                       unless --name gives them another
     """
     from harness.arena.logs import read_log
     from harness.store import battles
@@ -94,8 +98,8 @@ def import_(log: Path, name: str | None, questions: Path | None, store: str | No
     found = read_log(log, name, questions)
     new = battles.add(store_path(store), found.battles)
     click.echo(
-        f"{log}: {len(found.battles):,} battles of kind {found.battles[0].kind}, "
-        f"{new:,} of them new"
+        f"{log}: {len(found.battles):,} battles of kind "
+        f"{', '.join(sorted({one.kind for one in found.battles}))}, {new:,} of them new"
     )
     if found.left_out:
         click.echo(f"{found.left_out:,} rows hold no vote or readable verdict; left out.")
@@ -311,3 +315,7 @@ def judged(judge: str | None, store: str | None) -> None:
     click.echo(f"{found.verdicts:,} verdicts of kind judge, {found.new:,} of them new")
     if found.unreadable:
         click.echo(f"{found.unreadable:,} verdicts could not be read; left out.")
+
+
+command.add_command(serve)
+command.add_command(export)

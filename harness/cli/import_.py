@@ -141,3 +141,24 @@ def fastchat(
             f"{len(result.differing)} stored scores are not what their texts say, the first at "
             f"{result.differing[0]}; the texts count"
         )
+
+
+@command.command("training")
+@click.argument("directory", metavar="RUN_DIR", type=click.Path(path_type=Path))
+@click.option("--run", metavar="NAME", help="Whose log it is [the directory's name].")
+@store_option
+def training(directory: Path, run: str | None, store: str | None) -> None:
+    """Import the training_log.jsonl in RUN_DIR: losses, gradients, throughput.
+
+    Again and again as the run goes on; `harness watch` and a trainer's callback do it too.
+    `harness train health RUN` shows it.
+    """
+    from harness.import_training import import_training
+    from harness.store.database import store_path
+
+    result = import_training(directory, store=store_path(store), run=run)
+    torn = f"; {result.torn:,} torn lines passed over" if result.torn else ""
+    click.echo(
+        f"{directory}: {result.lines:,} lines of run {result.run}, {result.new:,} new or changed"
+        + torn
+    )

@@ -25,7 +25,9 @@ COMMANDS = {
         "harness.cli.regressions",
         "What broke in a run, where, and whether it lasted.",
     ),
+    "gaps": ("harness.cli.gaps", "What lags, how surely, and what data would close it."),
     "watch": ("harness.cli.watch", "Judge each checkpoint that a training run writes."),
+    "synthesize": ("training.cli.synthesize", "Make the verified samples that a plan asks for."),
     "score": ("harness.cli.score", "Score stored answers again, without a model."),
     "judge": ("harness.cli.judge", "Find out whether a judge can be trusted."),
     "pairwise": ("harness.cli.pairwise", "Have a judge compare two evaluations' answers."),
@@ -34,6 +36,8 @@ COMMANDS = {
     "sql": ("harness.cli.sql", "One read-only query over the store."),
     "checkpoint": ("harness.cli.checkpoint", "Inspect checkpoints; import a GGUF."),
     "items": ("harness.cli.items", "Validate evalsets, import items, print probes."),
+    "train": ("training.cli.train", "Pretrain, fine-tune, align; the health of a run."),
+    "plan": ("training.cli.plan", "How far machines and hours go, for each size of model."),
     "doctor": ("harness.cli.doctor", "Say what works here, and what mends the rest."),
 }
 

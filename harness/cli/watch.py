@@ -13,13 +13,7 @@ from harness.cli.options import sandbox_option, store_option
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from harness.checkpoint import Checkpoint
     from harness.engines.select import EngineName
-    from harness.engines.types import Engine
-    from harness.items.schema import Item
-    from harness.protocols.types import Protocol
 
 
 @click.command("watch")
@@ -132,24 +126,19 @@ def command(
     the store and told once. Stop and start it at will. With --once the exit status is 1 for an
     open regression, 2 for doubt about the newest checkpoint, 0 for neither, 3 for an error.
     """
-    from harness.protocols.catalogue import open_suite
-    from harness.store.database import prepare, store_path
-    from harness.store.queries import imported
+    from harness.store.database import store_path
     from harness.watch import one_pass
-    from harness.watching.judging import Watch
+    from harness.watching.asking import open_watch
     from harness.watching.screening import Policy
 
-    path = store_path(store)
-    prepare(path)
-    names = [name.strip() for name in suites.split(",") if name.strip()]
-    jaster = imported(path, "jaster")
-    asker = _Asker(engine, path, seed)
-    watch = Watch(
+    watch, asker = open_watch(
         directory,
-        tuple(open_suite(name, limit=limit, seed=seed, imported=jaster) for name in names),
-        path,
-        asker.ask,
-        Policy(
+        suites,
+        store_path(store),
+        engine=engine,
+        limit=limit,
+        seed=seed,
+        policy=Policy(
             samples=samples,
             pooled=pooled,
             anchors=anchors,
@@ -158,11 +147,10 @@ def command(
             margin=margin,
             planned=planned,
         ),
-        seed,
-        settle,
-        allow_pickle,
-        _notifier(webhook, program),
-        _print_line,
+        log=_print_line,
+        settle=settle,
+        allow_pickle=allow_pickle,
+        notify=_notifier(webhook, program),
     )
     told: dict[Path, str] = {}
     while True:
@@ -172,8 +160,9 @@ def command(
                 if told.get(waiting) != reason:
                     _print_line(f"{waiting.name}: not complete yet ({reason})")
             told = dict(done.waiting)
+            _take_log(directory, watch.store)
             if reports is not None and done.made:
-                _write_report(path, done.run, reports)
+                _write_report(watch.store, done.run, reports)
         except HarnessError as error:
             # A locked store or a run that has not begun: the next pass may find it well.
             if once:
@@ -202,6 +191,14 @@ def _write_report(store: Path, run: str, folder: Path) -> None:
         _print_line(f"no report: {error}")
 
 
+def _take_log(directory: Path, store: Path) -> None:
+    """The run's own log into the store, where it writes one."""
+    from harness.import_training import NAME, import_training
+
+    if (directory / NAME).is_file():
+        import_training(directory, store=store)
+
+
 def _print_line(line: str) -> None:
     click.echo(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}")
 
@@ -220,60 +217,3 @@ def _notifier(
             run_command(program, message)
 
     return notify
-
-
-class _Asker:
-    """Asks checkpoints through one engine at a time, which is opened only if something is owed and
-    stays open while the same checkpoint is asked."""
-
-    def __init__(self, engine: EngineName, store: Path, seed: int) -> None:
-        self.name = engine
-        self.store = store
-        self.seed = seed
-        self.path: Path | None = None
-        self.engine: Engine | None = None
-
-    def ask(
-        self, checkpoint: Checkpoint, protocol: Protocol, items: Sequence[Item], samples: int
-    ) -> str:
-        from harness.engines.prompt import load_renderer
-        from harness.evaluate import evaluate
-
-        assert checkpoint.path is not None
-        if checkpoint.path != self.path:
-            self.close()
-            self.path = checkpoint.path
-        result = evaluate(
-            checkpoint,
-            protocol,
-            items,
-            store=self.store,
-            render=load_renderer(checkpoint.path),
-            open_engine=self.opened,
-            samples=samples,
-            seed=self.seed,
-        )
-        count = result.progress
-        if count.failed:
-            if not count.done:
-                raise HarnessError(
-                    f"all {count.failed} requests failed; `harness show {result.evaluation[:12]}` "
-                    "says why"
-                )
-            _print_line(
-                f"{checkpoint.name}: {count.failed} of {count.planned} requests failed; their "
-                "items are left out"
-            )
-        return result.evaluation
-
-    def opened(self) -> Engine:
-        from harness.engines.select import open_engine
-
-        if self.engine is None:
-            self.engine = open_engine(self.name, path=self.path, url=None, model=None).engine
-        return self.engine
-
-    def close(self) -> None:
-        if self.engine is not None:
-            self.engine.close()
-        self.engine = None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.engines.task import Task
-from harness.engines.types import FinishReason, Sampling
+from harness.engines.types import FinishReason, Hear, Sampling
 
 if TYPE_CHECKING:
     import torch
@@ -69,13 +69,21 @@ def draw(scores: torch.Tensor, sampling: Sampling, uniform: float) -> int:
 
 
 class Ending:
-    """A stopping criterion that watches every row of a batch: end token, stop string, length.
+    """A stopping criterion that watches every row of a batch: end token, stop string, length, or
+    a listener who wants no more ("error").
 
     After `generate`, `token_ids`, `texts` and `reasons` hold what each row answered.
     """
 
-    def __init__(self, tasks: Sequence[Task], tokenizer: Any, end_tokens: frozenset[int]) -> None:
+    def __init__(
+        self,
+        tasks: Sequence[Task],
+        tokenizer: Any,
+        end_tokens: frozenset[int],
+        hear: Hear | None = None,
+    ) -> None:
         self.tasks = tasks
+        self.hear = hear
         self.end_tokens = end_tokens
         self.streams = [TextStream(tokenizer, task.prompt) for task in tasks]
         self.token_ids: list[list[int]] = [[] for _ in tasks]
@@ -98,11 +106,14 @@ class Ending:
         task = self.tasks[row]
         self.token_ids[row].append(token)
         before = len(self.texts[row])
-        self.texts[row] += self.streams[row].push(token)
+        new = self.streams[row].push(token)
+        self.texts[row] += new
         cut = find_stop(self.texts[row], before, task.stop)
         if cut is not None:
             self.texts[row] = self.texts[row][:cut]
             return "stop"
+        if self.hear is not None and not self.hear(task.request.key, new):
+            return "error"
         return "length" if len(self.token_ids[row]) >= task.max_tokens else None
 
 

@@ -11,7 +11,15 @@ from typing import Any
 
 from harness.engines.prompt import first_line
 from harness.engines.task import failed
-from harness.engines.types import FinishReason, Generation, Likelihood, Request, Sampling
+from harness.engines.types import (
+    UNWANTED,
+    FinishReason,
+    Generation,
+    Hear,
+    Likelihood,
+    Request,
+    Sampling,
+)
 from harness.errors import HarnessError
 
 # Local servers ask for no key, but the client insists on one.
@@ -87,13 +95,13 @@ class OpenAIEngine:
     def description(self) -> str:
         return f"{self.model} at {self.url}, {self.concurrency} requests at once"
 
-    def generate(self, queue: deque[Request]) -> Iterator[Generation]:
+    def generate(self, queue: deque[Request], hear: Hear | None = None) -> Iterator[Generation]:
         running: set[Future[Generation]] = set()
         with ThreadPoolExecutor(self.concurrency, thread_name_prefix="openai") as pool:
             try:
                 while queue or running:
                     while queue and len(running) < self.concurrency:
-                        running.add(pool.submit(self._answer, queue.popleft()))
+                        running.add(pool.submit(self._answer, queue.popleft(), hear))
                     finished, running = wait(running, return_when=FIRST_COMPLETED)
                     while finished:
                         yield finished.pop().result()
@@ -105,52 +113,41 @@ class OpenAIEngine:
         """Closes the connections."""
         self._client.close()
 
-    def _answer(self, request: Request) -> Generation:
+    def _answer(self, request: Request, hear: Hear | None) -> Generation:
         import openai
 
         started = time.monotonic()
         try:
             if request.continuations:
                 return self._score(request, started)
-            return self._complete(request, started)
+            return self._complete(request, started, hear)
         except openai.APIError as error:
             return failed(request, sentence(error))
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             return failed(request, f"the server's reply is malformed ({first_line(error)})")
 
-    def _complete(self, request: Request, started: float) -> Generation:
+    def _complete(self, request: Request, started: float, hear: Hear | None) -> Generation:
         import openai
 
         limit = self._limit
         try:
-            reply = self._ask(request, limit)
+            reply = self._ask(request, limit, streamed=hear is not None)
         except openai.BadRequestError as error:
             if limit != "max_tokens" or "max_completion_tokens" not in str(error):
                 raise
             self._limit = "max_completion_tokens"
-            reply = self._ask(request, self._limit)
+            reply = self._ask(request, self._limit, streamed=hear is not None)
+        if hear is not None:
+            return _listen(request, reply, hear, started)
         choice = reply.choices[0]
         text = choice.text if isinstance(request.prompt, str) else choice.message.content
-        reason: FinishReason = "length" if choice.finish_reason == "length" else "stop"
-        error_text = None
-        if choice.finish_reason not in ("stop", "length"):
-            reason, error_text = "error", f"the server ended with {choice.finish_reason!r}"
-        usage = reply.usage
-        details = getattr(usage, "prompt_tokens_details", None)
-        return Generation(
-            key=request.key,
-            text=whole(text or ""),
-            finish_reason=reason,
-            prompt_tokens=usage.prompt_tokens if usage else 0,
-            completion_tokens=usage.completion_tokens if usage else 0,
-            cached_tokens=getattr(details, "cached_tokens", None) or 0,
-            latency=time.monotonic() - started,
-            error=error_text,
-        )
+        return _generation(request, text or "", choice.finish_reason, reply.usage, started)
 
-    def _ask(self, request: Request, limit: str) -> Any:
+    def _ask(self, request: Request, limit: str, *, streamed: bool = False) -> Any:
         sampling = request.sampling
         settings = sampling_settings(self.model, sampling, limit)
+        if streamed:
+            settings["stream"] = True
         if stop := [text for text in sampling.stop if text]:
             settings["stop"] = stop
         extra: dict[str, Any] = {}
@@ -221,6 +218,60 @@ class OpenAIEngine:
             raise ValueError("no echoed log-probabilities")
         values = [0.0 if value is None else float(value) for value in found.token_logprobs]
         return list(found.tokens[:size]), values[:size]
+
+
+def _listen(request: Request, pieces: Any, hear: Hear, started: float) -> Generation:
+    """The answer that a server streams, heard as it comes. A stream that breaks off, or that ends
+    without saying why, is an error: half an answer is not an answer."""
+    text, reason, usage = "", None, None
+    with pieces:
+        for piece in _unbroken(pieces):
+            usage = piece.usage or usage
+            if not piece.choices:
+                continue
+            choice = piece.choices[0]
+            new = choice.text if isinstance(request.prompt, str) else choice.delta.content
+            reason = choice.finish_reason or reason
+            text += new or ""
+            if new and not hear(request.key, new):
+                return failed(request, UNWANTED)
+    return _generation(request, text, reason, usage, started)
+
+
+def _unbroken(pieces: Any) -> Iterator[Any]:
+    """The pieces of a stream. Once it has begun the client lets its transport's own errors
+    through; they become connection errors here."""
+    import openai
+
+    try:
+        yield from pieces
+    except openai.APIError:
+        raise
+    except Exception as error:
+        raise openai.APIConnectionError(
+            message=f"the connection broke off ({first_line(error)})",
+            request=pieces.response.request,
+        ) from error
+
+
+def _generation(
+    request: Request, text: str, ended: str | None, usage: Any, started: float
+) -> Generation:
+    reason: FinishReason = "length" if ended == "length" else "stop"
+    error = None
+    if ended not in ("stop", "length"):
+        reason, error = "error", f"the server ended with {ended!r}"
+    details = getattr(usage, "prompt_tokens_details", None)
+    return Generation(
+        key=request.key,
+        text=whole(text),
+        finish_reason=reason,
+        prompt_tokens=usage.prompt_tokens if usage else 0,
+        completion_tokens=usage.completion_tokens if usage else 0,
+        cached_tokens=getattr(details, "cached_tokens", None) or 0,
+        latency=time.monotonic() - started,
+        error=error,
+    )
 
 
 def find_model(client: Any, url: str, model: str | None) -> str:

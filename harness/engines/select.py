@@ -60,6 +60,7 @@ def open_engine(
     dtype: str = "auto",
     tensor_parallel_size: int = 1,
     concurrency: int = 16,
+    memory_share: float = 1.0,
 ) -> Opened:
     """Opens an engine for a checkpoint directory or a served model.
 
@@ -72,6 +73,7 @@ def open_engine(
     dtype        "auto", "float32", "bfloat16" or "float16"
     tensor_parallel_size  GPUs that vLLM spreads the model over
     concurrency  requests in flight at once, for a server
+    memory_share part of the GPU's memory that vLLM may take, where several engines share it
 
     Raises HarnessError when a named engine cannot work here or does not take the checkpoint.
     """
@@ -99,6 +101,7 @@ def open_engine(
             dtype=dtype,
             max_num_seqs=batch_size,
             tensor_parallel_size=tensor_parallel_size,
+            gpu_memory_utilization=0.9 * memory_share,
         )
 
     def transformers() -> Engine:

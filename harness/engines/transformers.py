@@ -15,7 +15,7 @@ from harness.engines.decoding import Ending, Picker
 from harness.engines.hardware import cpu_threads
 from harness.engines.prompt import first_line, load_tokenizer
 from harness.engines.task import Task, failed, prepare
-from harness.engines.types import Generation, Likelihood, Request
+from harness.engines.types import UNWANTED, Generation, Hear, Likelihood, Request
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class TransformersEngine:
             return f"{self.name}, cpu, {dtype}, {torch.get_num_threads()} threads"
         return f"{self.name}, {torch.cuda.get_device_name(self._device)}, {dtype}"
 
-    def generate(self, queue: deque[Request]) -> Iterator[Generation]:
+    def generate(self, queue: deque[Request], hear: Hear | None = None) -> Iterator[Generation]:
         pending: list[Task] = []
         while queue or pending:
             while queue and len(pending) < WINDOW * self.batch_size:
@@ -106,7 +106,8 @@ class TransformersEngine:
             pending.sort(key=_shape)
             batch = _take(pending, self.batch_size, self.context)
             try:
-                generations = self._score(batch) if batch[0].continuations else self._answer(batch)
+                scored = bool(batch[0].continuations)
+                generations = self._score(batch) if scored else self._answer(batch, hear)
             except (RuntimeError, MemoryError) as error:
                 if not _is_memory(error):
                     raise
@@ -122,7 +123,7 @@ class TransformersEngine:
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _answer(self, batch: Sequence[Task]) -> list[Generation]:
+    def _answer(self, batch: Sequence[Task], hear: Hear | None) -> list[Generation]:
         """Answers of a batch; what all prompts begin with is computed once."""
         import torch
         from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
@@ -132,7 +133,7 @@ class TransformersEngine:
         plain = all(task.request.sampling.repetition_penalty == 1.0 for task in batch)
         shared = _shared(prompts, keep=1) if plain and self._shareable else 0
         ids, mask = self._pad_left([prompt[shared:] for prompt in prompts])
-        ending = Ending(batch, self._tokenizer, self._end_tokens)
+        ending = Ending(batch, self._tokenizer, self._end_tokens, hear)
         with torch.inference_mode():
             cache = None
             if shared:
@@ -162,6 +163,7 @@ class TransformersEngine:
                 cached_tokens=shared if row else 0,
                 latency=now - task.started,
                 token_ids=tuple(ending.token_ids[row]),
+                error=UNWANTED if ending.reasons[row] == "error" else None,
             )
             for row, task in enumerate(batch)
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -85,6 +85,11 @@ class Generation:
     error: str | None = None
 
 
+# Hears an answer grow: the request's key and the text that is new. False: no more is wanted.
+Hear = Callable[[str, str], bool]
+UNWANTED = "the answer was no longer wanted"
+
+
 class Engine(Protocol):
     """What generates text.
 
@@ -93,6 +98,10 @@ class Engine(Protocol):
     two generations (a second turn, say); the iterator ends when queue and engine are empty.
     Every request taken yields exactly one generation; one that cannot be answered (prompt beyond
     the context) yields finish_reason "error", it does not raise.
+
+    hear  called with each piece of an answer as it is generated, from whatever thread generates
+          it. A stop string may be heard that the generation then lacks; its text is what counts.
+          An answer of which no more is wanted ends as an error soon after
     """
 
     @property
@@ -101,6 +110,6 @@ class Engine(Protocol):
     @property
     def description(self) -> str: ...
 
-    def generate(self, queue: deque[Request]) -> Iterator[Generation]: ...
+    def generate(self, queue: deque[Request], hear: Hear | None = None) -> Iterator[Generation]: ...
 
     def close(self) -> None: ...

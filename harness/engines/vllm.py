@@ -21,7 +21,7 @@ from harness.engines.hardware import cpu_threads, free_memory, gpu_count
 from harness.engines.prompt import first_line, load_tokenizer
 from harness.engines.scoring import Piece, Scoring
 from harness.engines.task import Task, failed, prepare
-from harness.engines.types import FinishReason, Generation, Request
+from harness.engines.types import UNWANTED, FinishReason, Generation, Hear, Request
 from harness.errors import HarnessError
 
 GIB = 1 << 30
@@ -91,6 +91,9 @@ class VllmEngine:
                 "dtype": "float32" if dtype == "auto" else dtype,
                 "enforce_eager": True,
                 "block_size": CPU_BLOCK,
+                # A seeded request whose prompt is computed in two steps crashes vLLM 0.32 on CPU
+                # (it winds back a generator by its offset, and CPU generators have none).
+                "enable_chunked_prefill": False,
                 "kv_cache_memory_bytes": _kv_cache_bytes(path, kv_cache_gib),
             }
         else:
@@ -117,8 +120,9 @@ class VllmEngine:
             return f"{self.name}, cpu, {self._dtype}, {torch.get_num_threads()} threads"
         return f"{self.name}, {torch.cuda.get_device_name(0)}, {self._dtype}"
 
-    def generate(self, queue: deque[Request]) -> Iterator[Generation]:
+    def generate(self, queue: deque[Request], hear: Hear | None = None) -> Iterator[Generation]:
         live: dict[str, Task | tuple[Scoring, Piece]] = {}
+        heard: dict[str, int] = {}  # characters of each answer that were passed on
         try:
             while queue or live:
                 while queue and len(live) < self._room:
@@ -126,7 +130,7 @@ class VllmEngine:
                     task = prepare(request, self._tokenizer, self.context)
                     if isinstance(task, Task):
                         try:
-                            finished = self._submit(task, live)
+                            finished = self._submit(task, live, growing=hear is not None)
                         except _rejections() as error:  # settings that vLLM does not take
                             finished = failed(request, first_line(error), len(task.prompt))
                     else:
@@ -137,6 +141,16 @@ class VllmEngine:
                     continue
                 for output in self._engine.step():
                     if not output.finished:
+                        partial = live[output.request_id]
+                        if hear is None or not isinstance(partial, Task):
+                            continue
+                        text = output.outputs[0].text
+                        new = text[heard.get(output.request_id, 0) :]
+                        heard[output.request_id] = len(text)
+                        if not hear(partial.request.key, new):
+                            self._engine.abort_request([output.request_id], internal=False)
+                            del live[output.request_id]
+                            yield failed(partial.request, UNWANTED, len(partial.prompt))
                         continue
                     entry = live.pop(output.request_id)
                     if isinstance(entry, Task):
@@ -163,9 +177,16 @@ class VllmEngine:
             torch.cuda.empty_cache()
 
     def _submit(
-        self, task: Task, live: dict[str, Task | tuple[Scoring, Piece]]
+        self,
+        task: Task,
+        live: dict[str, Task | tuple[Scoring, Piece]],
+        *,
+        growing: bool = False,
     ) -> Generation | None:
-        """Hands a task to vLLM; a generation when there is nothing to compute."""
+        """Hands a task to vLLM; a generation when there is nothing to compute.
+
+        growing  whether the text so far is wanted after every step
+        """
         if task.continuations:
             scoring = Scoring(task)
             for piece in scoring.first_pieces():
@@ -181,6 +202,7 @@ class VllmEngine:
                 max_tokens=task.max_tokens,
                 stop=list(task.stop),
                 repetition_penalty=sampling.repetition_penalty,
+                growing=growing,
             )
         ] = task
         return None
@@ -217,15 +239,14 @@ class VllmEngine:
             self._submit_piece(scoring, following, live)
         return scoring.generation() if scoring.done else None
 
-    def _add(self, tokens: list[int], **settings: Any) -> str:
+    def _add(self, tokens: list[int], *, growing: bool = False, **settings: Any) -> str:
         from vllm.inputs.engine import tokens_input
         from vllm.sampling_params import RequestOutputKind, SamplingParams
 
         request_id = next(self._ids)
+        kind = RequestOutputKind.CUMULATIVE if growing else RequestOutputKind.FINAL_ONLY
         self._engine.add_request(
-            request_id,
-            tokens_input(tokens),
-            SamplingParams(output_kind=RequestOutputKind.FINAL_ONLY, **settings),
+            request_id, tokens_input(tokens), SamplingParams(output_kind=kind, **settings)
         )
         return request_id
 

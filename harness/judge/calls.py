@@ -34,6 +34,7 @@ class ServedJudge:
                 rate limits, server and connection faults and replies that are not what they
                 should be. None of these gave a reply to keep
     backoff     seconds of the first back-off, doubled each time up to a minute
+    role        what messages call it
 
     Raises HarnessError as `OpenAIEngine` does when nothing answers at the URL.
     """
@@ -49,16 +50,18 @@ class ServedJudge:
         tries: int = 6,
         backoff: float = 1.0,
         api_key: str | None = None,
+        role: str = "judge",
     ) -> None:
         try:
             import openai
         except ImportError as error:
             raise HarnessError(
-                "a served judge needs the openai package: pip install 'harness[judge]'"
+                f"a served {role} needs the openai package: pip install 'harness[judge]'"
             ) from error
         from harness.engines.openai import find_model
 
         self.place = url
+        self._role = role
         self.concurrency = concurrency
         self.structured = True
         self.overlaps = True
@@ -99,12 +102,12 @@ class ServedJudge:
             return failed(request, f"{self._tries} tries: {sentence(cause)}")  # type: ignore[arg-type]
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
             raise JudgeDownError(
-                f"{self.place}: the judge rejects the key ({sentence(error)}); set "
+                f"{self.place}: the {self._role} rejects the key ({sentence(error)}); set "
                 "OPENAI_API_KEY to one it knows and repeat the command"
             ) from error
         except (openai.NotFoundError, openai.RateLimitError) as error:
             raise JudgeDownError(
-                f"{self.place}: no more judgments of {self.name} ({sentence(error)}); mend that "
+                f"{self.place}: no more replies of {self.name} ({sentence(error)}); mend that "
                 "and repeat the command"
             ) from error
         except openai.BadRequestError as error:

@@ -35,7 +35,7 @@ _FRAME_FIELDS = {"boundary", "rubric", "verdict"}
 
 def own_prompts(path: Path) -> PromptSet:
     """The prompts of a YAML file of the project's layout (`prompts/harness-1.yaml` shows it)."""
-    raw = _yaml(path)
+    raw = read_yaml(path)
     try:
         parts: dict[str, str] = raw["parts"]
         verdicts = {name: _verdict(**rule) for name, rule in raw["verdicts"].items()}
@@ -104,7 +104,7 @@ def _fastchat(raw: dict[str, Any]) -> JudgePrompt:
 def _llm_jp(path: Path) -> PromptSet:
     prompts: dict[PromptKey, JudgePrompt] = {}
     faults: list[str] = []
-    for name, raw in _yaml(path).items():
+    for name, raw in read_yaml(path).items():
         try:
             if name not in OFFICIAL_KEYS or not isinstance(raw, dict):
                 raise LineError(f"expected prompts named {', '.join(OFFICIAL_KEYS)}")
@@ -170,7 +170,8 @@ def _text(raw: dict[str, Any], name: str) -> str:
     return value
 
 
-def _yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping of a YAML file. Raises HarnessError that names the line of a fault."""
     import yaml
 
     try:
@@ -185,5 +186,5 @@ def _yaml(path: Path) -> dict[str, Any]:
         problem = getattr(error, "problem", None) or "not YAML"
         raise HarnessError(f"{path}{line}: broken YAML, {problem}; mend the file") from None
     if not isinstance(raw, dict) or not raw:
-        raise HarnessError(f"{path}:1: no mapping, expected prompts by name")
+        raise HarnessError(f"{path}:1: no mapping, expected keys and values")
     return raw

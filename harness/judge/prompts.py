@@ -182,14 +182,14 @@ def render(
         }
         boundary = boundary_of(list(fields.values()))
         own_rubric = rubric[turns - 1] if len(rubric) >= turns else ""
-        heading = _fill(prompt.rubric, {"rubric": own_rubric.strip()}) if own_rubric.strip() else ""
+        heading = fill(prompt.rubric, {"rubric": own_rubric.strip()}) if own_rubric.strip() else ""
         ask = prompt.verdict.ask_json if structured else prompt.verdict.ask
         fields |= {"boundary": boundary, "rubric": heading, "verdict": ask}
-    system, user = (_fill(text, fields) for text in (prompt.system, prompt.user))
+    system, user = (fill(text, fields) for text in (prompt.system, prompt.user))
     shown = [text[: prompt.limit] for candidate in answers for text in candidate[:turns]]
     if boundary:  # the form alone may be repeated, with a verdict in it
         words = fields["verdict"] if structured else fields["verdict"].rpartition("\n")[0]
-        shown.append(_fill(prompt.user, fields | {"verdict": words}))
+        shown.append(fill(prompt.user, fields | {"verdict": words}))
     messages = (Message("system", system),) if system else ()
     return Rendered(
         (*messages, Message("user", user)),
@@ -277,7 +277,7 @@ def _fields(
     return fields
 
 
-def _fill(template: str, fields: Mapping[str, str]) -> str:
+def fill(template: str, fields: Mapping[str, str]) -> str:
     """`str.format` for plain names: one pass, so a value that looks like a field stays a text."""
 
     def value(match: re.Match[str]) -> str:

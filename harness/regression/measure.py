@@ -16,7 +16,7 @@ from harness.statistics.permutation import sign_flip
 from harness.statistics.stratified import stratified_difference
 from harness.store.paired import PairedScores
 
-Test = Literal["t", "mcnemar", "sign-flip", "none"]
+Test = Literal["t", "mcnemar", "sign-flip", "binomial", "none"]
 
 # The name of the mean over genres, or over the datasets of a genre.
 ALL = "all"
@@ -35,7 +35,8 @@ class Measured:
     change          with its clustered error and t interval
     test            what p_drop ("no drop") and p_rise ("no rise"), one-sided, come from: exact
                     McNemar mid-p for independent right-or-wrong items, exact sign flips for fewer
-                    than 50 independent items, else t; none for a single cluster
+                    than 50 independent items, else t; none for a single cluster; binomial only
+                    against a fixed goal (`harness.gaps.measure`)
     only_base, only_cand  items that have this score on one side only
     """
 

@@ -138,7 +138,7 @@ def _pair(path: Path, sides: list[list[EvaluationRow]], judge: str | None) -> Pa
         raise HarnessError(_refusal(path, sides[0][-1], sides[-1][-1]))
     for row in best[:-1]:
         _check_sampling(path, row, best[-1])
-    return Pair(best[-1].suite, best[:-1], best[-1], _judge(path, best, judge))
+    return Pair(best[-1].suite, best[:-1], best[-1], judge_of(path, best, judge))
 
 
 def _refusal(path: Path, base: EvaluationRow, cand: EvaluationRow) -> str:
@@ -173,7 +173,11 @@ def _check_sampling(path: Path, base: EvaluationRow, cand: EvaluationRow) -> Non
         )
 
 
-def _judge(path: Path, rows: Sequence[EvaluationRow], wanted: str | None) -> Judge | None:
+def judge_of(path: Path, rows: Sequence[EvaluationRow], wanted: str | None) -> Judge | None:
+    """Whose ratings count where evaluations of one suite are compared; None where nobody judged.
+
+    Raises HarnessError where not all were judged alike, or several judges fit and none is wanted.
+    """
     by_row = [judges_of(path, row.id) for row in rows]
     if not any(by_row):
         return None

@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import yaml
 
 from harness.errors import HarnessError
 from harness.regression.policy import Policy, Rule
-
-# setting -> (test of its value, what is expected)
-_Check = tuple[Callable[[Any], bool], str]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+from harness.yaml_file import (
+    Check,
+    compose,
+    entries,
+    fault,
+    is_number,
+    is_whole,
+    mapping,
+    read_text,
+)
 
 
 def _is_pattern(value: Any) -> bool:
     return isinstance(value, str) and value.count("/") == 2 and all(value.split("/"))
 
 
-_LEVEL: _Check = (lambda v: _is_number(v) and 0 < v < 0.5, "a level between 0 and 0.5")
-_POWER: _Check = (lambda v: _is_number(v) and 0 < v < 1, "a share between 0 and 1")
-_AMOUNT: _Check = (lambda v: _is_number(v) and v >= 0, "a number, 0 or more")
-_TOP: dict[str, _Check] = {
+_LEVEL: Check = (lambda v: is_number(v) and 0 < v < 0.5, "a level between 0 and 0.5")
+_POWER: Check = (lambda v: is_number(v) and 0 < v < 1, "a share between 0 and 1")
+_AMOUNT: Check = (lambda v: is_number(v) and v >= 0, "a number, 0 or more")
+_TOP: dict[str, Check] = {
     "version": (lambda v: v == 1 and not isinstance(v, bool), "1"),
     "alpha": _LEVEL,
     "power": _POWER,
-    "max_failed": (lambda v: _is_number(v) and 0 <= v <= 1, "a share from 0 to 1"),
+    "max_failed": (lambda v: is_number(v) and 0 <= v <= 1, "a share from 0 to 1"),
     "rules": (lambda v: isinstance(v, list) and bool(v), "a list of rules"),
 }
-_RULE: dict[str, _Check] = {
+_RULE: dict[str, Check] = {
     "match": (
         lambda v: _is_pattern(v) or (isinstance(v, list) and bool(v) and all(map(_is_pattern, v))),
         "GENRE/DATASET/METRIC, or a list of such patterns, quoted",
@@ -44,10 +46,7 @@ _RULE: dict[str, _Check] = {
     "margin": _AMOUNT,
     "critical": (lambda v: isinstance(v, bool), "true or false"),
     "unproven": (lambda v: v in ("block", "pass"), "block or pass"),
-    "min_items": (
-        lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 2,
-        "a whole number, 2 or more",
-    ),
+    "min_items": (lambda v: is_whole(v, 2), "a whole number, 2 or more"),
     "alpha": _LEVEL,
     "power": _POWER,
     "tau": _AMOUNT,
@@ -68,15 +67,7 @@ def load_policy(path: Path | None, margins: Sequence[str] = ()) -> Policy:
     if path is None:
         policy = read_policy(default_policy_text(), "default")
     else:
-        try:
-            text = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            raise HarnessError(f"{path}: not UTF-8 text; save the policy as UTF-8") from None
-        except OSError as error:
-            raise HarnessError(
-                f"{path}: cannot read the policy ({error.strerror or error}); name another with "
-                "--policy"
-            ) from None
+        text = read_text(path, "the policy", "name another with --policy")
         policy = read_policy(text, str(path))
     for margin in margins:
         policy = policy.with_margin(*_margin(margin))
@@ -99,69 +90,23 @@ def _margin(text: str) -> tuple[str, float]:
 
 def read_policy(text: str, name: str) -> Policy:
     """The policy in a YAML text. Raises HarnessError `NAME:LINE: ...` for the first fault."""
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise HarnessError(f"{name}:{line}: not valid YAML ({problem}); correct the line") from None
+    node = compose(text, name)
     if node is None:
         raise HarnessError(f"{name}:1: an empty policy; `harness compare --print-policy` shows one")
-    top = _mapping(node, name, _TOP, "a policy")
+    top = mapping(node, name, _TOP, "a policy")
     if "version" not in top:
-        _fault(name, node, "a policy states its version: add `version: 1`")
-    rules = tuple(_rule(entry, name) for entry in _entries(node, "rules"))
+        fault(name, node, "a policy states its version: add `version: 1`")
+    rules = tuple(_rule(entry, name) for entry in entries(node, "rules"))
     numbers = {key: float(top[key]) for key in ("alpha", "power", "max_failed") if key in top}
     return Policy(rules=rules, name=name, **numbers)
 
 
 def _rule(node: yaml.Node, name: str) -> Rule:
-    found = _mapping(node, name, _RULE, "a rule")
+    found = mapping(node, name, _RULE, "a rule")
     if "match" not in found:
-        _fault(name, node, 'a rule says which metrics it is for: add `match: "all/all/strict"`')
+        fault(name, node, 'a rule says which metrics it is for: add `match: "all/all/strict"`')
     match = found.pop("match")
     for key in ("margin", "alpha", "power", "tau"):
         if key in found:
             found[key] = float(found[key])
     return Rule(match=(match,) if isinstance(match, str) else tuple(match), **found)
-
-
-def _mapping(node: yaml.Node, name: str, checks: dict[str, _Check], what: str) -> dict[str, Any]:
-    """The values of a mapping, each key known, given once, and each value as expected."""
-    if not isinstance(node, yaml.MappingNode):
-        _fault(name, node, f"expected {what}: lines of `setting: value`")
-    found: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        key = key_node.value if isinstance(key_node, yaml.ScalarNode) else "a list or mapping"
-        if key not in checks:
-            _fault(name, key_node, f"{key!r} is no setting here; there are {', '.join(checks)}")
-        if key in found:
-            _fault(name, key_node, f"{key!r} stands twice in {what}; remove one")
-        value = _plain(value_node, name)
-        test, expected = checks[key]
-        if not test(value):
-            _fault(name, value_node, f"{key} is {value!r}, expected {expected}")
-        found[key] = value
-    return found
-
-
-def _plain(node: yaml.Node, name: str) -> Any:
-    loader = yaml.SafeLoader("")
-    try:
-        return loader.construct_object(node, deep=True)
-    except (yaml.YAMLError, ValueError) as error:
-        _fault(name, node, f"not a plain value ({str(error).splitlines()[0]}); correct it")
-    finally:
-        loader.dispose()
-
-
-def _entries(node: yaml.Node, wanted: str) -> list[yaml.Node]:
-    for key, value in node.value:
-        if key.value == wanted:
-            return list(value.value)
-    return []
-
-
-def _fault(name: str, node: yaml.Node, text: str) -> NoReturn:
-    raise HarnessError(f"{name}:{node.start_mark.line + 1}: {text}")

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from harness.arena.counts import PairCounts, count_cells
-from harness.arena.types import OUTCOMES, SCORES, Battle, BattleTable, Floats, Ints
+from harness.arena.types import OUTCOMES, SCORES, Battle, BattleTable, Floats, Ints, Style
 from harness.arena.variants import style_difference
 from harness.errors import HarnessError
 from harness.store import database, write
@@ -57,7 +57,7 @@ def add(path: Path, battles: Iterable[Battle]) -> int:
     before = _count(path)
     batch: list[dict[str, Any]] = []
     for battle in battles:
-        batch.append(_row(battle))
+        batch.append(row(battle))
         if len(batch) == _BATCH:
             write.spool(path, {"battles": batch})
             batch = []
@@ -66,7 +66,8 @@ def add(path: Path, battles: Iterable[Battle]) -> int:
     return _count(path) - before
 
 
-def _row(battle: Battle) -> dict[str, Any]:
+def row(battle: Battle) -> dict[str, Any]:
+    """A battle as a row of the table."""
     styles = {
         name: None if style is None else [style.length, style.headers, style.lists, style.bold]
         for name, style in (("style_a", battle.style_a), ("style_b", battle.style_b))
@@ -109,6 +110,27 @@ def kinds(path: Path) -> list[KindSummary]:
     return [
         KindSummary(kind, battles, models, prompts, tuple(genre for genre in genres if genre))
         for kind, battles, models, prompts, genres in rows
+    ]
+
+
+def listed(path: Path, wanted: Sequence[str] = ()) -> list[Battle]:
+    """The battles of these kinds one by one, of all where none is named, in order of time.
+
+    Raises HarnessError where there are none.
+    """
+    condition = f"WHERE kind IN (SELECT unnest({_list(wanted)}))" if wanted else ""
+    with connect(path, read_only=True) as connection:
+        found = connection.execute(
+            "SELECT id, kind, model_a, model_b, outcome, prompt, source, sequence, genre, "
+            "item_hash, match, first, session, latency, time, weight, style_a, style_b "
+            f"FROM battles {condition} ORDER BY kind, time, source, sequence, id"
+        ).fetchall()
+    if not found:
+        raise HarnessError(_none(path, Selection(tuple(wanted))))
+    return [
+        Battle(*values, *(None if style is None else Style(*style) for style in styles))
+        for *values, style_a, style_b in found
+        for styles in ((style_a, style_b),)
     ]
 
 

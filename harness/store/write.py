@@ -32,6 +32,7 @@ _REPLACED = {
     "items": "hash",
     "evaluations": "id",
     "imports": "name",
+    "conversations": "id",
 }
 # What is computed from an answer, by (key, protocol_hash); computing it again replaces it.
 _COMPUTED = ("scores", "readings")

@@ -91,6 +91,17 @@ def training_samples(
     return _training_items(tuple(families), tuple(levels), count, seed)
 
 
+def training_draw(family: Family, level: int, key: str) -> tuple[Item, Problem]:
+    """One training item, whose id is empty, and the problem it asks; a function of its arguments.
+
+    The template is a seen one, and nothing belongs to the evaluation split. Raises HarnessError
+    as `probes` does.
+    """
+    _check_levels([level])
+    _check_family(family)
+    return _drawn(family, level, "training", key, 0)
+
+
 def _evaluation_items(family: Family, level: int, per_level: int, seed: int) -> Iterator[Item]:
     earlier: set[str] = set()
     for index in range(per_level):
@@ -118,6 +129,10 @@ def _training_items(
 
 
 def _item(family: Family, level: int, split: Split, key: str, index: int) -> Item:
+    return _drawn(family, level, split, key, index)[0]
+
+
+def _drawn(family: Family, level: int, split: Split, key: str, index: int) -> tuple[Item, Problem]:
     """One item without an id; `index` decides between seen (even) and unseen (odd) templates."""
     source = f"{family.name}@{family.version}/L{level}/{split}/{key}"
     seen = index % 2 == 0
@@ -125,7 +140,7 @@ def _item(family: Family, level: int, split: Split, key: str, index: int) -> Ite
     template = Draw(f"{source}/template", split).choice(indices)
     problem = _problem(family, level, split, source)
     name = f"{family.name}@{family.version}#{template}"
-    return Item(
+    item = Item(
         id="",
         genre=family.genre,
         turns=(family.templates[template].format_map(problem.slots),),
@@ -139,6 +154,7 @@ def _item(family: Family, level: int, split: Split, key: str, index: int) -> Ite
         seen=seen,
         cluster=name,
     )
+    return item, problem
 
 
 def _problem(family: Family, level: int, split: Split, source: str) -> Problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +46,27 @@ class Run:
     variables: Mapping[str, Any]
     counts: Mapping[int, int]
     error: str | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a watched run has just done.
+
+    kind    begin: a statement begins; done: an assignment or a bare expression is over; test: an
+            if or while was decided; entry: a for loop took its next entry; return: a call ends
+    node    the statement
+    before  the values of its frame before it (of an entry or a test: at that moment)
+    after   the values after it
+    value   the test's truth, the entry, the value returned
+    depth   calls of the program's own functions around it
+    """
+
+    kind: str
+    node: ast.stmt
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    value: Any = None
+    depth: int = 0
 
 
 class _BreakError(Exception):
@@ -97,11 +118,30 @@ class _Machine:
     counts: Counter[int] = field(default_factory=Counter)
     steps: int = 0
     depth: int = 0
+    watch: Callable[[Event], None] | None = None
 
     def block(self, body: Iterable[ast.stmt], frame: _Frame) -> None:
         for statement in body:
             self.counts[statement.lineno] += 1
+            before = self.saw("begin", statement, frame)
             self.statement(statement, frame)
+            if isinstance(statement, ast.Assign | ast.AugAssign | ast.Expr):
+                self.saw("done", statement, frame, before=before)
+
+    def saw(
+        self,
+        kind: str,
+        node: ast.stmt,
+        frame: _Frame,
+        value: Any = None,
+        before: Mapping[str, Any] | None = None,
+    ) -> Mapping[str, Any]:
+        """Tells who watches, if anybody, and returns the frame's values as they are."""
+        if self.watch is None:
+            return {}
+        now = {name: _snapshot(one) for name, one in frame.values.items()}
+        self.watch(Event(kind, node, before or now, now, _snapshot(value), self.depth))
+        return now
 
     def statement(self, node: ast.stmt, frame: _Frame) -> None:
         self.tick()
@@ -120,20 +160,28 @@ class _Machine:
                 else:
                     self.assign(target, operate(op, old, new), frame)
             case ast.If(test=test, body=body, orelse=orelse):
-                self.block(body if self.value(test, frame) else orelse, frame)
+                taken = bool(self.value(test, frame))
+                self.saw("test", node, frame, taken)
+                self.block(body if taken else orelse, frame)
             case ast.While(test=test, body=body, orelse=[]):
-                while self.value(test, frame) and self.loop_body(body, frame):
-                    pass
+                while True:
+                    taken = bool(self.value(test, frame))
+                    self.saw("test", node, frame, taken)
+                    if not taken or not self.loop_body(body, frame):
+                        break
             case ast.For(target=target, iter=source, body=body, orelse=[]):
                 for entry in self.value(source, frame):
                     self.tick()
                     self.assign(target, entry, frame)
+                    self.saw("entry", node, frame, entry)
                     if not self.loop_body(body, frame):
                         break
             case ast.FunctionDef(name=name, body=body) if frame.values is frame.shared:
                 frame.values[name] = _Function(_parameters(node), body, _assigned(node))
             case ast.Return(value=returned):
-                raise _ReturnError(None if returned is None else self.value(returned, frame))
+                result = None if returned is None else self.value(returned, frame)
+                self.saw("return", node, frame, result)
+                raise _ReturnError(result)
             case ast.Break():
                 raise _BreakError
             case ast.Continue():
@@ -287,12 +335,13 @@ class _Machine:
             raise LimitExceededError
 
 
-def run(program: str) -> Run:
+def run(program: str, watch: Callable[[Event], None] | None = None) -> Run:
     """What a program does: integers, strings, lists, tuples, dicts; assignments, if, while, for,
     functions, comprehensions of one loop, and the functions and methods of the tables above.
 
-    A fault of the program's own (an index out of range) is a `Run.error`, as is an endless loop.
-    Raises HarnessError for text that is no Python, and for Python outside the subset.
+    `watch` is told of every step as it is done. A fault of the program's own (an index out of
+    range) is a `Run.error`, as is an endless loop. Raises HarnessError for text that is no Python,
+    and for Python outside the subset.
     """
     try:
         tree = ast.parse(program)
@@ -300,7 +349,7 @@ def run(program: str) -> Run:
         raise HarnessError(
             f"program {program[:60]!r} is not Python, expected what a coding probe shows"
         ) from None
-    machine, values = _Machine(), dict[str, Any]()
+    machine, values = _Machine(watch=watch), dict[str, Any]()
     error = None
     try:
         machine.block(tree.body, _Frame(values, values))
@@ -312,6 +361,13 @@ def run(program: str) -> Run:
         error = "SyntaxError"
     variables = {name: one for name, one in values.items() if not isinstance(one, _Function)}
     return Run("".join(machine.printed).removesuffix("\n"), variables, machine.counts, error)
+
+
+def _snapshot(value: Any) -> Any:
+    """A value as it is now, whatever becomes of it."""
+    if isinstance(value, list):
+        return [_snapshot(one) for one in value]
+    return dict(value) if isinstance(value, dict) else value
 
 
 def _parameters(node: ast.FunctionDef) -> tuple[str, ...]:

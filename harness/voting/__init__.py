@@ -1,0 +1,1 @@
+"""The page where people vote: blind battles between models, and the leaderboard they make."""

@@ -1,0 +1,117 @@
+"""Reads a training configuration from YAML and says, by file and line, what is wrong with one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+import yaml
+
+from harness.errors import HarnessError
+
+T = TypeVar("T")
+
+
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
+    """YAML 1.1, but 1e-3 is a number, as everywhere else."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+# Where msgspec found a fault: "... - at `$.data[0].weight`".
+_FAULT = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<place>.*)`)?$", re.DOTALL)
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]|\[\.\.\.\]")
+
+
+def load_config(path: Path, kind: type[T]) -> T:
+    """The frozen dataclass `kind` that a YAML file states; fields with defaults may be left out.
+
+    Types and bounds are those of the annotations (`Annotated[int, msgspec.Meta(ge=1)]`). Relative
+    paths stay as they are written: they are relative to where the command is started.
+
+    Raises HarnessError `FILE:LINE: ...` for YAML that does not parse, a setting that is unknown,
+    stands twice, is missing, or has a value of another type or out of bounds.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise HarnessError(f"{path}: not UTF-8 text; save the configuration as UTF-8") from None
+    except OSError as error:
+        raise HarnessError(
+            f"{path}: cannot read the configuration ({error.strerror or error}); name a YAML file"
+        ) from None
+    try:
+        node = yaml.compose(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        line = mark.line + 1 if mark else 1
+        raise HarnessError(f"{path}:{line}: not valid YAML ({problem}); correct the line") from None
+    if not isinstance(node, yaml.MappingNode):
+        raise HarnessError(f"{path}:1: expected lines of `setting: value`")
+    _check_names(path, node, kind)
+    values = yaml.load(text, Loader=_Loader)
+    try:
+        return msgspec.convert(values, kind, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        found = _FAULT.match(str(error))
+        assert found is not None
+        place = found["place"] or ""
+        _fault(path, _node_at(node, place), f"{place.lstrip('.') or 'the file'}: {found['what']}")
+
+
+def _decode(kind: type, value: Any) -> Any:
+    """Paths, which JSON and YAML hold as text."""
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise ValueError(f"Expected `{kind.__name__}`, got {value!r}")
+
+
+def _check_names(path: Path, node: yaml.MappingNode, kind: type) -> None:
+    """Settings of the top level: each known and given once, none missing."""
+    known = {each.name: each for each in fields(kind)}
+    seen: set[str] = set()
+    for key, _ in node.value:
+        name = key.value if isinstance(key, yaml.ScalarNode) else "a list or mapping"
+        if name not in known:
+            _fault(path, key, f"{name!r} is no setting here; there are {', '.join(known)}")
+        if name in seen:
+            _fault(path, key, f"{name!r} stands twice; remove one")
+        seen.add(name)
+    for name, each in known.items():
+        if each.default is MISSING and each.default_factory is MISSING and name not in seen:
+            _fault(path, node, f"`{name}` is missing; add a line `{name}: ...`")
+
+
+def _node_at(node: yaml.Node, place: str) -> yaml.Node:
+    """The node that msgspec's path names, or the nearest one around it."""
+    for step in _STEP.finditer(place):
+        if step[1] is not None and isinstance(node, yaml.MappingNode):
+            below = [value for key, value in node.value if key.value == step[1]]
+        elif step[2] is not None and isinstance(node, yaml.SequenceNode):
+            below = node.value[int(step[2]) : int(step[2]) + 1]
+        else:
+            below = []
+        if not below:
+            break
+        node = below[0]
+    return node
+
+
+def _fault(path: Path, node: yaml.Node, text: str) -> NoReturn:
+    raise HarnessError(f"{path}:{node.start_mark.line + 1}: {text}")
+
+
+def fault_at(path: Path, place: str, text: str) -> NoReturn:
+    """Raises HarnessError `FILE:LINE: ...` for a value that a file's types allow and its meaning
+    does not; `place` is msgspec's path to it, such as `.phases[0].weights`."""
+    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
+    assert node is not None  # it was read before
+    _fault(path, _node_at(node, place), f"{place.lstrip('.')}: {text}")

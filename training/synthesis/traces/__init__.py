@@ -1,0 +1,1 @@
+"""Worked solutions of generated problems, step by step, in polite Japanese."""
