@@ -36,6 +36,13 @@ from harness.cli.options import print_rows, store_option, table_options
     help="score, name, step, date, or a genre; ranks stay those of the score.",
 )
 @click.option("--all", "everything", is_flag=True, help="Older item sets and protocols too.")
+@click.option(
+    "--published",
+    metavar="[NAME]",
+    is_flag=False,
+    flag_value="",
+    help="Imported score tables, and our boards that they may stand beside.",
+)
 @store_option
 @table_options
 def command(
@@ -46,6 +53,7 @@ def command(
     patterns: tuple[str, ...],
     sort: str,
     everything: bool,
+    published: str | None,
     store: str | None,
     output: str | None,
 ) -> None:
@@ -67,6 +75,7 @@ def command(
         every_checkpoint=group == "checkpoint",
         all_item_sets=everything,
         by_dataset=datasets,
+        published=published,
         choice=Choice(parse_since(since, datetime.now(UTC)) if since else None, patterns, sort),
     )
     refresh(path)
@@ -82,7 +91,11 @@ def command(
 
     console = Console()
     if found.is_empty:
-        console.print(f"{path}: {_nothing(asked.suites, since, patterns)}", highlight=False)
+        if published is None:
+            said = _nothing(asked.suites, since, patterns)
+        else:
+            said = "no published score that --filter leaves; `harness import table` brings some in."
+        console.print(f"{path}: {said}", highlight=False)
         return
     console.print(drawn(found, console.width, by_dataset=datasets))
 

@@ -18,6 +18,8 @@ _ELLIPSIS = "…"
 # What a table takes beside its cells: a blank before it, and two between columns.
 _EDGE, _GAP = 1, 2
 
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
 ARROWS = {"up": ("▲", "green"), "down": ("▼", "red")}
 
 
@@ -129,3 +131,23 @@ def arrow(direction: str | None, padded: bool) -> Text:
         return Text("  " if padded else "")
     mark, style = ARROWS[direction]
     return Text(f" {mark}", style=style)
+
+
+def sparkline(values: Sequence[float], top: float) -> str:
+    """One block a value, from 0 to `top`: a flat low line is low, not stretched."""
+    if top <= 0:
+        return _BLOCKS[0] * len(values)
+    last = len(_BLOCKS) - 1
+    return "".join(_BLOCKS[min(last, max(0, round(value / top * last)))] for value in values)
+
+
+def thin(values: Sequence[float], most: int) -> list[float]:
+    """At most `most` of the values, evenly spaced, the first and the last among them."""
+    if len(values) <= most:
+        return list(values)
+    last = len(values) - 1
+    return [values[round(index * last / (most - 1))] for index in range(most)]
+
+
+def hidden(number: int, shown: int) -> str:
+    return f"{shown} of {shown + number} rows are shown; ranks are those among all of them."

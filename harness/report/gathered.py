@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,18 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from harness.errors import HarnessError
-from harness.report import judged_table, leaderboard
+from harness.report import judged_table, leaderboard, published_table
 from harness.report.arena import ArenaBoard, Wanted, arena_boards
 from harness.report.choice import Choice, check_order, chosen, chosen_arena
 from harness.report.judged import HIGHEST, JudgedBoard, judged_boards, to_dict
 from harness.report.movement import Movement, movement
+from harness.report.published import (
+    Beside,
+    PublishedBoard,
+    beside,
+    chosen_published,
+    published_boards,
+)
 from harness.report.standings import STRICT, Board, boards
 from harness.store import battles
 from harness.store.paired import Judge
@@ -32,12 +39,15 @@ class Asked:
     every_checkpoint  a row for each checkpoint instead of each run's last
     all_item_sets     boards for older protocol hashes and item sets too
     by_dataset        numbers by dataset instead of by genre
+    published         others' tables, "" for all or one by name, and of ours those boards that they
+                      may stand on; None for ours alone
     """
 
     suites: tuple[str, ...] = ()
     every_checkpoint: bool = False
     all_item_sets: bool = False
     by_dataset: bool = False
+    published: str | None = None
     choice: Choice = field(default_factory=Choice)
 
 
@@ -46,6 +56,7 @@ class Gathered:
     """What there is: boards of verified scores, of a judge's, and of battles.
 
     moves           by board (verified or judged) and row: since the checkpoint before it
+    published       others' tables; beside: their rows that stand on boards of ours, by board
     left_out        older groups of evaluations, and of judged ones
     faults          why kinds of battle have no board
     """
@@ -54,12 +65,14 @@ class Gathered:
     judged: tuple[JudgedBoard, ...]
     arena: tuple[ArenaBoard, ...]
     moves: Mapping[int, Mapping[str, Movement]]
+    published: tuple[PublishedBoard, ...]
+    beside: Mapping[int, Sequence[Beside]]
     left_out: tuple[int, int]
     faults: tuple[str, ...]
 
     @property
     def is_empty(self) -> bool:
-        return not (self.boards or self.judged or self.arena)
+        return not (self.boards or self.judged or self.arena or self.published)
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for machines for each row of each board."""
@@ -75,48 +88,62 @@ class Gathered:
                 found.append(
                     to_dict(judged, row) | {"changes": moved.to_dict(shown) if moved else None}
                 )
-        return found + [row for battle in self.arena for row in battle.rows()]
+        found += [row for battle in self.arena for row in battle.rows()]
+        return found + [row for table in self.published for row in table.to_dicts()]
 
 
 def gather(path: Path, asked: Asked) -> Gathered:
     """The boards asked for. Raises HarnessError for an order that no board knows, and where the
     arena alone is asked for and cannot be rated."""
-    others = tuple(name for name in asked.suites if name != ARENA)
-    made: list[Board] = []
-    judged: list[JudgedBoard] = []
-    left_out = judged_left_out = 0
-    if others or not asked.suites:
-        made, left_out = boards(
-            path,
-            suites=others,
-            every_checkpoint=asked.every_checkpoint,
-            all_item_sets=asked.all_item_sets,
-        )
-        judged, judged_left_out = judged_boards(
-            path,
-            suites=others,
-            every_checkpoint=asked.every_checkpoint,
-            all_item_sets=asked.all_item_sets,
-        )
+    made, judged, left_out = _ours(path, asked)
+    tables: list[PublishedBoard] = []
+    if asked.published is not None:
+        tables = published_boards(path, asked.published or None)
+        made = [board for board in made if beside(board, tables)]
+        judged = [board for board in judged if beside(board, tables)]
+        left_out = (0, 0)
     arena, faults = _arena(path, asked)
-    genres = [genre for board in (*made, *judged) for genre in board.genres]
-    genres += [genre for board in arena for genre in board.genres]
+    genres = [genre for board in (*made, *judged, *arena) for genre in board.genres]
+    genres += [name for table in tables for name in table.benchmarks]
     check_order(asked.choice.sort, genres)
     made, judged = chosen(made, asked.choice), chosen(judged, asked.choice)
+    tables = chosen_published(tables, asked.choice)
     return Gathered(
         tuple(made),
         tuple(judged),
         tuple(chosen_arena(arena, asked.choice)),
         {id(board): _moves(path, board) for board in (*made, *judged)},
-        (left_out, judged_left_out),
+        tuple(tables),
+        {id(board): beside(board, tables) for board in (*made, *judged)},
+        left_out,
         tuple(faults),
     )
+
+
+def _ours(path: Path, asked: Asked) -> tuple[list[Board], list[JudgedBoard], tuple[int, int]]:
+    """Our boards, and how many older groups of each kind were left out."""
+    others = tuple(name for name in asked.suites if name != ARENA)
+    if asked.suites and not others:
+        return [], [], (0, 0)
+    made, left_out = boards(
+        path,
+        suites=others,
+        every_checkpoint=asked.every_checkpoint,
+        all_item_sets=asked.all_item_sets,
+    )
+    judged, judged_left_out = judged_boards(
+        path,
+        suites=others,
+        every_checkpoint=asked.every_checkpoint,
+        all_item_sets=asked.all_item_sets,
+    )
+    return made, judged, (left_out, judged_left_out)
 
 
 def _arena(path: Path, asked: Asked) -> tuple[list[ArenaBoard], list[str]]:
     if asked.suites and ARENA not in asked.suites:
         return [], []
-    if ARENA not in asked.suites and not battles.kinds(path):
+    if ARENA not in asked.suites and (asked.published is not None or not battles.kinds(path)):
         return [], []
     try:
         return arena_boards(path, battles.Selection(), Wanted())
@@ -151,10 +178,20 @@ def drawn(found: Gathered, room: int, *, by_dataset: bool = False) -> Renderable
 
     parts: list[RenderableType] = [arena_table.drawn(board, room) for board in found.arena]
     parts += [
-        leaderboard.drawn(board, room, found.moves[id(board)], by_dataset=by_dataset)
+        leaderboard.drawn(
+            board,
+            room,
+            found.moves[id(board)],
+            by_dataset=by_dataset,
+            imported=found.beside[id(board)],
+        )
         for board in found.boards
     ]
-    parts += [judged_table.drawn(board, room, found.moves[id(board)]) for board in found.judged]
+    parts += [
+        judged_table.drawn(board, room, found.moves[id(board)], found.beside[id(board)])
+        for board in found.judged
+    ]
+    parts += [published_table.drawn(table, room) for table in found.published]
     for number, what in zip(found.left_out, ("evaluations", "judged evaluations"), strict=True):
         if number:
             parts.append(Text(leaderboard.older(number, what), style="dim"))

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console, Group
 from rich.text import Text
 
-from harness.report.cells import Cell, Name, fits, laid_out
+from harness.report.cells import Cell, Name, fits, hidden, laid_out, sparkline, thin
 from harness.report.judged import AGGREGATES, HIGHEST, JudgedBoard, JudgedScores, JudgedStanding
-from harness.report.leaderboard import hidden, moved, notes, older, sparkline, thin, told_moves
+from harness.report.leaderboard import moved, notes, older, told_moves
 from harness.report.movement import TOTAL, Movement
+from harness.report.published import Beside
+from harness.report.published_table import beside_caption, beside_cells, merged
 from harness.statistics.means import Estimate
 
 _HOW = {
@@ -27,18 +29,44 @@ def print_judged(console: Console, boards: Sequence[JudgedBoard], left_out: int)
         console.print(Text(older(left_out, "judged evaluations"), style="dim"))
 
 
-def drawn(board: JudgedBoard, room: int, moves: Mapping[str, Movement] | None = None) -> Group:
-    """A board in `room` columns; `moves` as for `leaderboard.drawn`."""
+def drawn(
+    board: JudgedBoard,
+    room: int,
+    moves: Mapping[str, Movement] | None = None,
+    imported: Sequence[Beside] = (),
+) -> Group:
+    """A board in `room` columns; `moves` and `imported` as for `leaderboard.drawn`."""
     moves = moves or {}
     for detail in (2, 1, 0):
         headings = _headings(board, detail)
-        rows = [_cells(board, one, detail, moves) for one in board.standings]
+        ours = [_cells(board, one, detail, moves) for one in board.standings]
+        theirs = [_imported(board, one, detail, len(headings)) for one in imported]
+        rows = merged(
+            [(_shown(board, one), row) for one, row in zip(board.standings, ours, strict=True)],
+            [(one.score, row) for one, row in zip(imported, theirs, strict=True)],
+        )
         if fits(headings, rows, room):
             break
     judge = f"judge {board.judge[0]}" if board.judge else "no judge"
     title = f"{board.protocol.suite}   {board.protocol.id}   {judge}"
     table = laid_out(title, headings, rows, room, left=("steps",))
-    return Group(table, Text(_caption(board, detail, moves), style="dim"), Text())
+    caption = [_caption(board, detail, moves), *beside_caption(imported)]
+    return Group(table, Text("\n".join(caption), style="dim"), Text())
+
+
+def _shown(board: JudgedBoard, one: JudgedStanding) -> float | None:
+    """A score on the scale that the protocol shows."""
+    ratings = one.scores.ratings
+    return None if ratings is None else ratings.score.mean / board.protocol.variant.shown
+
+
+def _imported(board: JudgedBoard, one: Beside, detail: int, columns: int) -> list[Cell]:
+    def told(value: float) -> str:
+        return f"{value:.{2 if board.protocol.variant.shown == 1 else 3}f}"
+
+    genres = board.genres if detail == 2 else ()
+    cells = beside_cells(one, told, [(one.genres.get(genre), told) for genre in genres])
+    return [*cells, *[""] * (columns - len(cells))]
 
 
 def _headings(board: JudgedBoard, detail: int) -> list[str]:

@@ -7,35 +7,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.console import Console, Group
 from rich.text import Text
 
-from harness.report.cells import ARROWS, Cell, Name, arrow, fits, laid_out
+from harness.report.cells import (
+    ARROWS,
+    Cell,
+    Name,
+    arrow,
+    fits,
+    hidden,
+    laid_out,
+    sparkline,
+    thin,
+)
 from harness.report.judged import JudgedStanding
 from harness.report.movement import TOTAL, Movement
+from harness.report.published import Beside
+from harness.report.published_table import beside_caption, beside_cells, merged
 from harness.report.standings import GENRE_MEAN, Board, Standing
 from harness.statistics.means import Estimate
 from harness.store.queries import EvaluationRow
 
-_BLOCKS = "▁▂▃▄▅▆▇█"
 _MOST_STEPS = 24
 # Rows beyond which a caption does not tell of each.
 _MOST_TOLD = 5
 # A sparkline's full height is at least this share: noise around zero is no mountain.
 _LEAST_TOP = 0.1
-
-
-def sparkline(values: Sequence[float], top: float) -> str:
-    """One block a value, from 0 to `top`: a flat low line is low, not stretched."""
-    if top <= 0:
-        return _BLOCKS[0] * len(values)
-    last = len(_BLOCKS) - 1
-    return "".join(_BLOCKS[min(last, max(0, round(value / top * last)))] for value in values)
-
-
-def thin(values: Sequence[float], most: int) -> list[float]:
-    """At most `most` of the values, evenly spaced, the first and the last among them."""
-    if len(values) <= most:
-        return list(values)
-    last = len(values) - 1
-    return [values[round(index * last / (most - 1))] for index in range(most)]
 
 
 def print_boards(console: Console, boards: Sequence[Board], left_out: int) -> None:
@@ -59,10 +54,12 @@ def drawn(
     moves: Mapping[str, Movement] | None = None,
     *,
     by_dataset: bool = False,
+    imported: Sequence[Beside] = (),
 ) -> Group:
     """A board in `room` columns: the richest layout that fits, and what its numbers are.
 
     moves       by evaluation, of rows that have a checkpoint before them
+    imported    rows of others' tables that stand among ours
     by_dataset  a column a dataset instead of a genre; where they do not fit, a line each
     """
     moves = moves or {}
@@ -70,18 +67,22 @@ def drawn(
     parts = parts if by_dataset else ()
     for detail in (2, 1, 0):
         headings = _headings(board, detail, parts)
-        rows = [_cells(board, one, detail, parts, moves) for one in board.standings]
+        ours = [_lines(board, one, detail, parts, moves) for one in board.standings]
+        theirs = [_imported(board, one, detail, len(headings)) for one in imported]
+        blocks = merged(
+            [
+                (one.measured.score.mean, own)
+                for one, own in zip(board.standings, ours, strict=True)
+            ],
+            [(one.score, [row]) for one, row in zip(imported, theirs, strict=True)],
+        )
+        rows = [row for block in blocks for row in block]
         if fits(headings, rows, room):
             break
-    if parts and detail < 2:
-        rows = [
-            line
-            for one, row in zip(board.standings, rows, strict=True)
-            for line in (row, *_dataset_lines(one, parts, len(headings)))
-        ]
     table = laid_out(f"{board.suite}   {board.protocol}", headings, rows, room, left=("steps",))
-    caption = _caption(board, detail, moves, by_dataset and not parts)
-    return Group(table, Text(caption, style="dim"), Text())
+    caption = [_caption(board, detail, moves, by_dataset and not parts)]
+    caption += beside_caption(imported)
+    return Group(table, Text("\n".join(caption), style="dim"), Text())
 
 
 def _headings(board: Board, detail: int, parts: Sequence[tuple[str, str]]) -> list[str]:
@@ -127,6 +128,27 @@ def _cells(
     if _has_steps(board):
         cells.append(_course(board, one, (8, 8, _MOST_STEPS)[detail]))
     return cells
+
+
+def _lines(
+    board: Board,
+    one: Standing,
+    detail: int,
+    parts: Sequence[tuple[str, str]],
+    moves: Mapping[str, Movement],
+) -> list[list[Cell]]:
+    """A row and, where datasets are wanted and have no columns, a line for each of them."""
+    cells = _cells(board, one, detail, parts, moves)
+    return [cells, *(_dataset_lines(one, parts, len(cells)) if detail < 2 else ())]
+
+
+def _imported(board: Board, one: Beside, detail: int, columns: int) -> list[Cell]:
+    def told(value: float) -> str:
+        return f"{value * 100:.0f}"
+
+    genres = board.genres if detail == 2 else ()
+    cells = beside_cells(one, _percent, [(one.genres.get(genre), told) for genre in genres])
+    return [*cells, *[""] * (columns - len(cells))]
 
 
 def _dataset_lines(
@@ -257,10 +279,6 @@ def _caption(board: Board, detail: int, moves: Mapping[str, Movement], no_datase
         pairs = (f"{one.name} {_pair(one)}" for one in board.standings if one.measured.templates)
         lines.append(f"On templates seen / not seen in training: {', '.join(pairs)}.")
     return "\n".join(lines)
-
-
-def hidden(number: int, shown: int) -> str:
-    return f"{shown} of {shown + number} rows are shown; ranks are those among all of them."
 
 
 def _pass_at(one: Standing) -> str:
