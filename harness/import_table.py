@@ -249,7 +249,8 @@ def _wide(
     faults: list[str],
 ) -> tuple[list[Published], tuple[str, ...]]:
     aside = {places["model"], *(places[name] for name in (*_MODEL_ID, *_GROUP) if name in places)}
-    benchmarks, passed_over = [], []
+    benchmarks: list[str] = []
+    passed_over: list[str] = []
     for name in places.values():
         if name in aside:
             continue

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from harness.cli.options import print_rows, store_option, table_options
+
+if TYPE_CHECKING:
+    from harness.report.gathered import Asked
 
 
 @click.command("leaderboard")
 @click.option("--suite", "suites", metavar="A,B", default="", help="Only these suites; `arena`.")
 @click.option("--datasets", is_flag=True, help="Scores by dataset instead of by genre.")
+@click.option("--overview", is_flag=True, help="One table: a column a suite, and suite-mean.")
 @click.option(
     "--group",
     type=click.Choice(["run", "checkpoint"]),
@@ -43,17 +49,27 @@ from harness.cli.options import print_rows, store_option, table_options
     flag_value="",
     help="Imported score tables, and our boards that they may stand beside.",
 )
+@click.option(
+    "--live",
+    metavar="[SECONDS]",
+    type=click.FloatRange(min=0.1),
+    is_flag=False,
+    flag_value=5.0,
+    help="Draw again every SECONDS [5] until no evaluation runs.",
+)
 @store_option
 @table_options
 def command(
     suites: str,
     datasets: bool,
+    overview: bool,
     group: str,
     since: str | None,
     patterns: tuple[str, ...],
     sort: str,
     everything: bool,
     published: str | None,
+    live: float | None,
     store: str | None,
     output: str | None,
 ) -> None:
@@ -76,32 +92,44 @@ def command(
         all_item_sets=everything,
         by_dataset=datasets,
         published=published,
+        overview=overview,
         choice=Choice(parse_since(since, datetime.now(UTC)) if since else None, patterns, sort),
     )
+    if live and output:
+        raise click.UsageError("--live draws in a terminal; leave it out with --json and its like")
+    if overview and (published is not None or everything or datasets):
+        raise click.UsageError("--overview goes without --published, --all and --datasets")
     refresh(path)
-    found = gather(path, asked)
-    for fault in found.faults:
-        click.secho(f"left out: {fault}", fg="yellow", err=True)
     if output:
+        found = gather(path, asked)
+        for fault in found.faults:
+            click.secho(f"left out: {fault}", fg="yellow", err=True)
         print_rows(found.rows(), output)
         return
-    from rich.console import Console
+    from rich.console import Console, RenderableType
+    from rich.text import Text
 
     from harness.report.gathered import drawn
+    from harness.report.live import watch
 
     console = Console()
-    if found.is_empty:
-        if published is None:
-            said = _nothing(asked.suites, since, patterns)
-        else:
-            said = "no published score that --filter leaves; `harness import table` brings some in."
-        console.print(f"{path}: {said}", highlight=False)
-        return
-    console.print(drawn(found, console.width, by_dataset=datasets))
+
+    def draw() -> RenderableType:
+        found = gather(path, asked)
+        if found.is_empty:
+            return Text(f"{path}: {_nothing(asked)}")
+        return drawn(found, console.width, by_dataset=datasets)
+
+    if live:
+        watch(console, path, draw, suites=asked.suites, every=live)
+    else:
+        console.print(draw())
 
 
-def _nothing(suites: tuple[str, ...], since: str | None, patterns: tuple[str, ...]) -> str:
-    which = f" of {', '.join(suites)}" if suites else ""
-    if since or patterns:
+def _nothing(asked: Asked) -> str:
+    which = f" of {', '.join(asked.suites)}" if asked.suites else ""
+    if asked.published is not None:
+        return "no published score that --filter leaves; `harness import table` brings some in."
+    if asked.choice.since or asked.choice.patterns:
         return f"no evaluation{which} that --since and --filter leave."
     return f"no evaluation{which} yet; `harness eval CHECKPOINT` makes one."

@@ -149,5 +149,14 @@ def thin(values: Sequence[float], most: int) -> list[float]:
     return [values[round(index * last / (most - 1))] for index in range(most)]
 
 
-def hidden(number: int, shown: int) -> str:
-    return f"{shown} of {shown + number} rows are shown; ranks are those among all of them."
+def hidden(number: int, shown: int, among: str = "all of them") -> str:
+    """What is said of rows that are not shown."""
+    return f"{shown} of {shown + number} rows are shown; ranks are those among {among}."
+
+
+def bar(share: float | None) -> Text:
+    """One block of a share, in the colour of its third."""
+    if share is None:
+        return Text("–", style="dim")
+    colour = "red" if share < 1 / 3 else "yellow" if share < 2 / 3 else "green"
+    return Text(sparkline([share], 1.0), style=colour)

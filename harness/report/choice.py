@@ -88,11 +88,11 @@ def chosen_arena(boards: Sequence[ArenaBoard], choice: Choice) -> list[ArenaBoar
     return found
 
 
-def check_order(sort: str, genres: Sequence[str]) -> None:
+def check_order(sort: str, genres: Sequence[str], what: str = "a genre of these boards") -> None:
     """Raises HarnessError where no board has what it is to be sorted by."""
     if sort not in ORDERS and sort not in genres:
         raise HarnessError(
-            f"--sort {sort}: expected {', '.join(ORDERS)}, or a genre of these boards "
+            f"--sort {sort}: expected {', '.join(ORDERS)}, or {what} "
             f"({', '.join(dict.fromkeys(genres)) or 'they have none'})"
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from harness.report.arena import ArenaBoard, Wanted, arena_boards
 from harness.report.choice import Choice, check_order, chosen, chosen_arena
 from harness.report.judged import HIGHEST, JudgedBoard, judged_boards, to_dict
 from harness.report.movement import Movement, movement
+from harness.report.overview import Overview, overview
 from harness.report.published import (
     Beside,
     PublishedBoard,
@@ -41,6 +42,7 @@ class Asked:
     by_dataset        numbers by dataset instead of by genre
     published         others' tables, "" for all or one by name, and of ours those boards that they
                       may stand on; None for ours alone
+    overview          one table across suites instead of boards
     """
 
     suites: tuple[str, ...] = ()
@@ -48,6 +50,7 @@ class Asked:
     all_item_sets: bool = False
     by_dataset: bool = False
     published: str | None = None
+    overview: bool = False
     choice: Choice = field(default_factory=Choice)
 
 
@@ -59,6 +62,7 @@ class Gathered:
     published       others' tables; beside: their rows that stand on boards of ours, by board
     left_out        older groups of evaluations, and of judged ones
     faults          why kinds of battle have no board
+    overview        the table across suites, alone, where it is asked for
     """
 
     boards: tuple[Board, ...]
@@ -69,13 +73,18 @@ class Gathered:
     beside: Mapping[int, Sequence[Beside]]
     left_out: tuple[int, int]
     faults: tuple[str, ...]
+    overview: Overview | None = None
 
     @property
     def is_empty(self) -> bool:
+        if self.overview:
+            return not self.overview.rows
         return not (self.boards or self.judged or self.arena or self.published)
 
     def rows(self) -> list[dict[str, Any]]:
         """A row for machines for each row of each board."""
+        if self.overview:
+            return self.overview.to_dicts()
         found = []
         for board in self.boards:
             for one in board.standings:
@@ -95,6 +104,8 @@ class Gathered:
 def gather(path: Path, asked: Asked) -> Gathered:
     """The boards asked for. Raises HarnessError for an order that no board knows, and where the
     arena alone is asked for and cannot be rated."""
+    if asked.overview:
+        return _overview(path, asked)
     made, judged, left_out = _ours(path, asked)
     tables: list[PublishedBoard] = []
     if asked.published is not None:
@@ -118,6 +129,15 @@ def gather(path: Path, asked: Asked) -> Gathered:
         left_out,
         tuple(faults),
     )
+
+
+def _overview(path: Path, asked: Asked) -> Gathered:
+    made, judged, _ = _ours(path, replace(asked, every_checkpoint=True))
+    arena, faults = _arena(path, asked)
+    found = overview(made, judged, arena, asked.choice, every_checkpoint=asked.every_checkpoint)
+    names = [*(one.name for one in found.columns), *found.arena]
+    check_order(asked.choice.sort, names, "a suite of this table")
+    return Gathered((), (), (), {}, (), {}, (0, 0), tuple(faults), found)
 
 
 def _ours(path: Path, asked: Asked) -> tuple[list[Board], list[JudgedBoard], tuple[int, int]]:
@@ -174,8 +194,11 @@ def _moves(path: Path, board: Board | JudgedBoard) -> dict[str, Movement]:
 
 def drawn(found: Gathered, room: int, *, by_dataset: bool = False) -> RenderableType:
     """Everything in `room` columns, the arena first."""
-    from harness.report import arena_table
+    from harness.report import arena_table, overview_table
 
+    faults = [Text(f"left out: {fault}", style="yellow") for fault in found.faults]
+    if found.overview:
+        return Group(overview_table.drawn(found.overview, room), *faults)
     parts: list[RenderableType] = [arena_table.drawn(board, room) for board in found.arena]
     parts += [
         leaderboard.drawn(
@@ -195,4 +218,4 @@ def drawn(found: Gathered, room: int, *, by_dataset: bool = False) -> Renderable
     for number, what in zip(found.left_out, ("evaluations", "judged evaluations"), strict=True):
         if number:
             parts.append(Text(leaderboard.older(number, what), style="dim"))
-    return Group(*parts)
+    return Group(*parts, *faults)

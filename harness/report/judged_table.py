@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console, Group
 from rich.text import Text
 
-from harness.report.cells import Cell, Name, fits, hidden, laid_out, sparkline, thin
+from harness.report.cells import Cell, Name, bar, fits, hidden, laid_out, sparkline, thin
 from harness.report.judged import AGGREGATES, HIGHEST, JudgedBoard, JudgedScores, JudgedStanding
 from harness.report.leaderboard import moved, notes, older, told_moves
 from harness.report.movement import TOTAL, Movement
@@ -134,11 +134,7 @@ def _cells(
 
 
 def _bar(estimate: Estimate | None, lowest: float) -> Text:
-    if estimate is None:
-        return Text("–", style="dim")
-    share = (estimate.mean - lowest) / (HIGHEST - lowest)
-    colour = "red" if share < 1 / 3 else "yellow" if share < 2 / 3 else "green"
-    return Text(sparkline([share], 1.0), style=colour)
+    return bar(None if estimate is None else (estimate.mean - lowest) / (HIGHEST - lowest))
 
 
 def _verified(one: JudgedScores) -> str:

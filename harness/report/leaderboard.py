@@ -12,6 +12,7 @@ from harness.report.cells import (
     Cell,
     Name,
     arrow,
+    bar,
     fits,
     hidden,
     laid_out,
@@ -227,11 +228,7 @@ def _metrics(board: Board, detail: int) -> tuple[str, ...]:
 
 
 def _bar(estimate: Estimate | None) -> Text:
-    if estimate is None:
-        return Text("–", style="dim")
-    share = estimate.mean
-    colour = "red" if share < 1 / 3 else "yellow" if share < 2 / 3 else "green"
-    return Text(sparkline([share], 1.0), style=colour)
+    return bar(None if estimate is None else estimate.mean)
 
 
 def _number(estimate: Estimate | None) -> Text:
