@@ -114,18 +114,21 @@ def gather(path: Path, asked: Asked) -> Gathered:
         judged = [board for board in judged if beside(board, tables)]
         left_out = (0, 0)
     arena, faults = _arena(path, asked)
-    genres = [genre for board in (*made, *judged, *arena) for genre in board.genres]
+    genres = [genre for board in made for genre in board.genres]
+    genres += [genre for board in judged for genre in board.genres]
+    genres += [genre for board in arena for genre in board.genres]
     genres += [name for table in tables for name in table.benchmarks]
     check_order(asked.choice.sort, genres)
     made, judged = chosen(made, asked.choice), chosen(judged, asked.choice)
     tables = chosen_published(tables, asked.choice)
+    ours: list[Board | JudgedBoard] = [*made, *judged]
     return Gathered(
         tuple(made),
         tuple(judged),
         tuple(chosen_arena(arena, asked.choice)),
-        {id(board): _moves(path, board) for board in (*made, *judged)},
+        {id(board): _moves(path, board) for board in ours},
         tuple(tables),
-        {id(board): beside(board, tables) for board in (*made, *judged)},
+        {id(board): beside(board, tables) for board in ours},
         left_out,
         tuple(faults),
     )
