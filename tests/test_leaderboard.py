@@ -72,7 +72,7 @@ def test_arrows_in_the_table_and_in_json(leaderboard: Run) -> None:
     assert found["made-up", "r/step_2"]["aggregate"] == "genre-mean"
 
 
-@pytest.mark.parametrize("width", [52, 80, 140])
+@pytest.mark.parametrize("width", [60, 80, 140])
 def test_columns_line_up_under_full_width_names(leaderboard: Run, width: int) -> None:
     for arguments in ((), ("--datasets",), ("--overview",), ("--checkpoints",)):
         table = leaderboard(*arguments, width=width)[1]

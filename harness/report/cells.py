@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len, chop_cells
+from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -113,7 +114,7 @@ def laid_out(
     widths = _widths(headings, rows)
     for place, (heading, width) in enumerate(zip(headings, widths, strict=True)):
         named = any(isinstance(row[place], Name) for row in rows)
-        justify = "left" if named or heading in left else "right"
+        justify: JustifyMethod = "left" if named or heading in left else "right"
         table.add_column(heading, justify=justify, no_wrap=True, min_width=None if named else width)
     for row in rows:
         space = max(8, room - _others(headings, rows))
