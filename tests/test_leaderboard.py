@@ -61,7 +61,7 @@ def test_arrows_in_the_table_and_in_json(leaderboard: Run) -> None:
     wide = leaderboard(width=140)[1]
     line = next(line for line in wide.splitlines() if "r/step_2" in line)
     assert line.count("▲") == 2  # total and math, not stem
-    assert "r/step_2 since r/step_1: ▲ total, ▲ math." in wide
+    assert "r/step_2 since step_1: ▲ total, math." in wide
     found = {(one["suite"], one["name"]): one for one in rows(leaderboard)}
     moved = found["made-up", "r/step_2"]["changes"]
     assert moved["against"] == "r/step_1"

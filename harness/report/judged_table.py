@@ -9,7 +9,7 @@ from rich.text import Text
 
 from harness.report.cells import Cell, Name, bar, fits, hidden, laid_out, sparkline, thin
 from harness.report.judged import AGGREGATES, HIGHEST, JudgedBoard, JudgedScores, JudgedStanding
-from harness.report.leaderboard import moved, notes, older, told_moves
+from harness.report.leaderboard import MOST_TOLD, moved, notes, older, told_moves
 from harness.report.movement import TOTAL, Movement
 from harness.report.published import Beside
 from harness.report.published_table import beside_caption, beside_cells, merged
@@ -37,7 +37,7 @@ def drawn(
 ) -> Group:
     """A board in `room` columns; `moves` and `imported` as for `leaderboard.drawn`."""
     moves = moves or {}
-    for detail in (2, 1, 0):
+    for detail in (3, 2, 1, 0):
         headings = _headings(board, detail)
         ours = [_cells(board, one, detail, moves) for one in board.standings]
         theirs = [_imported(board, one, detail, len(headings)) for one in imported]
@@ -64,20 +64,21 @@ def _imported(board: JudgedBoard, one: Beside, detail: int, columns: int) -> lis
     def told(value: float) -> str:
         return f"{value:.{2 if board.protocol.variant.shown == 1 else 3}f}"
 
-    genres = board.genres if detail == 2 else ()
+    genres = board.genres if detail > 1 else ()
     cells = beside_cells(one, told, [(one.genres.get(genre), told) for genre in genres])
     return [*cells, *[""] * (columns - len(cells))]
 
 
 def _headings(board: JudgedBoard, detail: int) -> list[str]:
+    """3: all there is; 2: numbers for genres alone; 1: bars for them and the rest; 0: bars."""
     found = ["#", "checkpoint", "score", "95 %"]
-    found += board.genres if detail == 2 else ["genres"]
-    if detail and _has_rules(board):
+    found += board.genres if detail > 1 else ["genres"]
+    if detail in (1, 3) and _has_rules(board):
         found.append("by rule")
     found.append("unjudged")
-    if detail and board.judge is not None:
-        found.append("judge failed" if detail == 2 else "failed")
-    return [*found, "steps"] if _has_steps(board) else found
+    if detail in (1, 3) and board.judge is not None:
+        found.append("judge failed" if detail == 3 else "failed")
+    return [*found, "steps"] if detail != 2 and _has_steps(board) else found
 
 
 def _has_rules(board: JudgedBoard) -> bool:
@@ -101,7 +102,7 @@ def _cells(
     else:
         score = one.ratings.score
         mean = f"{score.mean / shown:.{digits}f}"
-        if one.ratings.sd is not None and detail:
+        if one.ratings.sd is not None and detail in (1, 3):
             mean += f" ± {one.ratings.sd / shown:.{digits}f}"
         interval = f"{score.low / shown:.{digits}f}–{score.high / shown:.{digits}f}"
         cells += [
@@ -109,11 +110,11 @@ def _cells(
             Text(interval, style="dim"),
         ]
     bars = [_bar(genres.get(genre), float(variant.lowest)) for genre in board.genres]
-    if detail == 2:
+    if detail > 1:
         cells += [
             Text.assemble(
-                bar,
-                f" {genres[genre].mean / shown:.{digits}f}",
+                *((bar, " ") if detail == 3 else ()),
+                f"{genres[genre].mean / shown:.{digits}f}",
                 moved(board.standings, standing, genre, moves),
             )
             if genre in genres
@@ -122,12 +123,12 @@ def _cells(
         ]
     else:
         cells.append(Text.assemble(*bars))
-    if detail and _has_rules(board):
+    if detail in (1, 3) and _has_rules(board):
         cells.append(_verified(one))
     cells.append(_share(one.unjudged, one.answers, "yellow"))
-    if detail and board.judge is not None:
+    if detail in (1, 3) and board.judge is not None:
         cells.append(_share(sum(one.failures.values()), one.judgments, "red"))
-    if _has_steps(board):
+    if detail != 2 and _has_steps(board):
         path = thin([(value - variant.lowest) / HIGHEST for _, value in standing.trajectory], 16)
         cells.append(Text(sparkline(path, 1.0) if len(path) > 1 else "", style="cyan"))
     return cells
@@ -181,7 +182,7 @@ def _caption(board: JudgedBoard, detail: int, moves: Mapping[str, Movement]) -> 
             f"The judge of record is {variant.judge}: these scores are not comparable with "
             "published ones."
         )
-    for standing in board.standings:
+    for standing in board.standings if len(board.standings) <= MOST_TOLD else ():
         one = standing.scores
         if len(one.noise) > 1:
             parts = (f"{name} {error / variant.shown:.3f}" for name, error in one.noise.items())

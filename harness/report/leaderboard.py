@@ -29,7 +29,7 @@ from harness.store.queries import EvaluationRow
 
 _MOST_STEPS = 24
 # Rows beyond which a caption does not tell of each.
-_MOST_TOLD = 5
+MOST_TOLD = 5
 # A sparkline's full height is at least this share: noise around zero is no mountain.
 _LEAST_TOP = 0.1
 
@@ -207,16 +207,19 @@ def _course(board: Board, one: Standing, most: int) -> Text:
 
 
 def told_moves(pairs: Sequence[tuple[str, Movement]]) -> list[str]:
-    """One line for each row that moved: "a/step_2 since a/step_1: ▲ total, ▼ math"."""
+    """One line for each row that moved: "a/step_2 since step_1: ▲ total, stem ▼ math"."""
     lines = []
     for name, found in pairs:
-        said = [
-            f"{ARROWS[change.direction][0]} {'total' if key == TOTAL else key}"
-            for key, change in found.changes.items()
-            if change.direction
-        ]
+        said = []
+        for way, (mark, _) in ARROWS.items():
+            names = [key for key, one in found.changes.items() if one.direction == way]
+            if names:
+                told = ", ".join("total" if key == TOTAL else key for key in names)
+                said.append(f"{mark} {told}")
         if said:
-            lines.append(f"{name} since {found.against}: {', '.join(said)}.")
+            home, slash, last = found.against.rpartition("/")
+            against = last if name.startswith(home + slash) else found.against
+            lines.append(f"{name} since {against}: {' '.join(said)}.")
     return lines
 
 
@@ -270,9 +273,7 @@ def _caption(board: Board, detail: int, moves: Mapping[str, Movement], no_datase
         if one.measured.missing
     ]
     lines += [f"{one.name}: {_pass_at(one)}." for one in board.standings if one.measured.pass_at]
-    if len(board.standings) <= _MOST_TOLD and any(
-        one.measured.templates for one in board.standings
-    ):
+    if len(board.standings) <= MOST_TOLD and any(one.measured.templates for one in board.standings):
         pairs = (f"{one.name} {_pair(one)}" for one in board.standings if one.measured.templates)
         lines.append(f"On templates seen / not seen in training: {', '.join(pairs)}.")
     return "\n".join(lines)

@@ -117,7 +117,8 @@ def overview(
     found = [
         OverviewRow(
             None,
-            kept[-1][1],
+            # What lacks answers stands for the row, so that this is told of it.
+            next((row for _, row in kept if row.state != "complete"), kept[-1][1]),
             None,
             scores[fingerprint],
             {column: evaluation.id for column, evaluation in kept},

@@ -5,12 +5,13 @@ from __future__ import annotations
 from rich.console import Group
 from rich.text import Text
 
-from harness.report.cells import Cell, Name, bar, fits, hidden, laid_out
+from harness.report.cells import Cell, Name, bar, fits, hidden, laid_out, shortened
 from harness.report.leaderboard import notes
 from harness.report.overview import SUITE_MEAN, Overview, OverviewRow
 
 # Rows that a caption names before it counts the rest.
 _MOST_NAMED = 2
+_LONGEST = 32
 
 
 def drawn(found: Overview, room: int) -> Group:
@@ -67,7 +68,7 @@ def _caption(found: Overview, detail: int) -> str:
         ]
     else:
         lines = [f"No {SUITE_MEAN}: there is no suite that every row here has; --filter helps."]
-    for column in found.columns:
+    for column in found.columns if found.counted else ():
         if column.name not in found.counted:
             lines.append(f"{column.name} is not counted: {_why(found, column.name, column.why)}.")
     if found.hidden:
@@ -81,7 +82,7 @@ def _why(found: Overview, name: str, why: str) -> str:
     if why:
         return why
     lacking = found.lacking(name)
-    told = ", ".join(lacking[:_MOST_NAMED])
+    told = ", ".join(shortened(name, _LONGEST) for name in lacking[:_MOST_NAMED])
     rest = len(lacking) - _MOST_NAMED
     more = f" and {rest} more" if rest > 0 else ""
     return f"{told}{more} {'lacks' if len(lacking) == 1 else 'lack'} it"
