@@ -13,13 +13,15 @@ from hypothesis import strategies as st
 
 from harness.errors import HarnessError
 from harness.import_table import import_table, read_table
+from harness.protocols.mt_bench import MtBench
 from harness.report.choice import Choice
 from harness.report.published import BENCHMARK_MEAN, beside, chosen_published, published_boards
 from harness.report.published_table import merged
 from harness.report.standings import boards
 from harness.store import database
 from harness.store.published import published, sources
-from tests.comparison_store import MadeScores, by_item, keep, strict
+from harness.store.write import ingest, spool
+from tests.comparison_store import MadeScores, batch, by_item, keep, rate, strict
 from tests.leaderboard_cli import Run, command
 from tests.shared_data import shared
 
@@ -260,6 +262,38 @@ def test_beside_ours_by_protocol_alone(tmp_path: Path, store: Path, leaderboard:
     assert marked[0]["licence"] == "CC0"
     plain = leaderboard(width=120)[1]
     assert "†" not in plain
+
+
+def test_beside_ratings_of_the_judge_of_record_alone(
+    tmp_path: Path, store: Path, leaderboard: Run
+) -> None:
+    protocol = MtBench("swallow-2025")
+    assert protocol.variant.judge is not None
+    made = MadeScores(
+        "ours",
+        {"length": by_item([0.0] * 6) | by_item([0.0] * 6, "stem")},
+        protocol=dict(protocol.definition),
+        suite="mt-bench:swallow-2025",
+    )
+    rows = batch(made)
+    rows["protocols"][0]["id"] = protocol.id
+    spool(store, rows)
+    ingest(store)
+    for judge, rating in ((protocol.variant.judge, 5), ("another", 9)):
+        rate(store, made, judge, "p", lambda item, repeat, rating=rating: rating)  # type: ignore[misc]
+    import_table(file(tmp_path, "t.yml", YAML), store=store)
+    for width in (70, 100, 160):
+        table = leaderboard("--published", width=width)[1]
+        lines = [line.split() for line in table.splitlines()]
+        found = [line for line in lines if line[1:2] in (["ours"], ["Model"], ["org/two"])][:3]
+        # Ratings over 10, as the protocol shows them: 5 is 0.5.
+        assert [line[0] for line in found] == ["†", "1", "†"]
+        assert "0.500" in found[1]
+        assert "judge another" not in table
+    assert leaderboard(width=120)[1].count("not measured here") == 0
+    narrow = leaderboard("--published", width=46)[1].splitlines()
+    # Bars: on a scale of 1 to 10 a 5 and a 7 are 4/9 and 6/9 of the height.
+    assert next(line.split() for line in narrow if "Model" in line)[-1] == "▄▆"
 
 
 def test_published_in_every_width_and_form(tmp_path: Path, store: Path, leaderboard: Run) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len, chop_cells
-from rich.console import JustifyMethod
+from rich.console import Group, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -97,15 +97,12 @@ def laid_out(
     rows: Sequence[Sequence[Cell]],
     room: int,
     left: Iterable[str] = (),
-) -> Table:
-    """A table in which every column but that of the names has the width of its longest cell.
+) -> Group:
+    """A title over a table in which each column but that of the names is as wide as its cells.
 
     left  headings of columns that are set to the left; names always are
     """
     table = Table(
-        title=Text(visible(title), no_wrap=True, overflow="ellipsis"),
-        title_justify="left",
-        title_style="bold",
         header_style="dim",
         box=SIMPLE_HEAD,
         pad_edge=False,
@@ -119,7 +116,8 @@ def laid_out(
     for row in rows:
         space = max(8, room - _others(headings, rows))
         table.add_row(*(_named(one, space) if isinstance(one, Name) else one for one in row))
-    return table
+    # Not the table's own title, which a narrow table would cut.
+    return Group(Text(visible(title), style="bold"), table)
 
 
 def _named(name: Name, space: int) -> Text:

@@ -64,8 +64,11 @@ def _imported(board: JudgedBoard, one: Beside, detail: int, columns: int) -> lis
     def told(value: float) -> str:
         return f"{value:.{2 if board.protocol.variant.shown == 1 else 3}f}"
 
-    genres = board.genres if detail > 1 else ()
-    cells = beside_cells(one, told, [(one.genres.get(genre), told) for genre in genres])
+    def share(value: float) -> float:
+        variant = board.protocol.variant
+        return (value * variant.shown - variant.lowest) / (HIGHEST - variant.lowest)
+
+    cells = beside_cells(one, board.genres, told, None if detail > 1 else share)
     return [*cells, *[""] * (columns - len(cells))]
 
 

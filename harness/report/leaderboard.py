@@ -69,7 +69,7 @@ def drawn(
     for detail in (2, 1, 0):
         headings = _headings(board, detail, parts)
         ours = [_lines(board, one, detail, parts, moves) for one in board.standings]
-        theirs = [_imported(board, one, detail, len(headings)) for one in imported]
+        theirs = [_imported(board, one, detail, parts, len(headings)) for one in imported]
         blocks = merged(
             [
                 (one.measured.score.mean, own)
@@ -143,12 +143,17 @@ def _lines(
     return [cells, *(_dataset_lines(one, parts, len(cells)) if detail < 2 else ())]
 
 
-def _imported(board: Board, one: Beside, detail: int, columns: int) -> list[Cell]:
-    def told(value: float) -> str:
-        return f"{value * 100:.0f}"
-
-    genres = board.genres if detail == 2 else ()
-    cells = beside_cells(one, _percent, [(one.genres.get(genre), told) for genre in genres])
+def _imported(
+    board: Board, one: Beside, detail: int, parts: Sequence[tuple[str, str]], columns: int
+) -> list[Cell]:
+    wide = detail == 2
+    cells = beside_cells(
+        one,
+        () if wide and parts else board.genres,
+        _percent,
+        None if wide else float,
+        lambda value: f"{value * 100:.0f}",
+    )
     return [*cells, *[""] * (columns - len(cells))]
 
 

@@ -15,7 +15,7 @@ from rich.text import Text
 from harness.report.cells import Cell, Name, laid_out
 from harness.store.queries import EvaluationRow, counts, evaluations, last_answered, refresh
 
-_BAR = 20
+_BAR, _NARROW_BAR, _NARROW = 20, 10, 100
 # Without an answer for so long, an evaluation may have been killed.
 _SILENT_SECONDS = 600.0
 
@@ -78,16 +78,17 @@ def watch(
 def progress(found: Sequence[Running], room: int, at: datetime | None = None) -> RenderableType:
     """A line for each running evaluation: a bar, done of planned, and whether it is still heard
     of."""
-    rows = [_cells(one, at or datetime.now(UTC)) for one in found]
+    width = _BAR if room >= _NARROW else _NARROW_BAR
+    rows = [_cells(one, at or datetime.now(UTC), width) for one in found]
     headings = ["", "checkpoint", "suite", "", "done", "failed", ""]
     return laid_out("running", headings, rows, room, left=("suite", ""))
 
 
-def _cells(one: Running, now: datetime) -> list[Cell]:
+def _cells(one: Running, now: datetime, width: int) -> list[Cell]:
     row = one.evaluation
     planned = max(1, row.planned)
     share = min(1.0, (one.done + one.failed) / planned)
-    full = int(share * _BAR)
+    full = int(share * width)
     silent = one.answered_at is not None and (
         (now - one.answered_at).total_seconds() > _SILENT_SECONDS
     )
@@ -96,7 +97,7 @@ def _cells(one: Running, now: datetime) -> list[Cell]:
         Text("●", style="yellow" if silent else "green"),
         Name(row.checkpoint),
         row.suite,
-        Text.assemble(("━" * full, "green"), ("━" * (_BAR - full), "bright_black")),
+        Text.assemble(("━" * full, "green"), ("━" * (width - full), "bright_black")),
         f"{one.done} of {row.planned}  {share:>4.0%}",
         Text(str(one.failed) if one.failed else "", style="red"),
         Text(note, style="yellow"),

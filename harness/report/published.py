@@ -173,10 +173,16 @@ def chosen_published(boards: Sequence[PublishedBoard], choice: Choice) -> list[P
 
 def beside(board: Board | JudgedBoard, tables: Sequence[PublishedBoard]) -> list[Beside]:
     """The published rows that were measured by a board's own protocol, by its id; highest first.
+    None on a board of another judge than the protocol's judge of record.
 
     On a board of verified scores a table whose values exceed 1 is taken for percent.
     """
-    protocol = board.protocol if isinstance(board, Board) else board.protocol.id
+    if isinstance(board, Board):
+        protocol = board.protocol
+    else:
+        protocol, record = board.protocol.id, board.protocol.variant.judge
+        if board.judge is None or record not in (None, board.judge[0]):
+            return []
     found = []
     for table in tables:
         if table.protocol != protocol:

@@ -74,15 +74,21 @@ def marked(source: Source) -> str:
 
 def beside_cells(
     one: Beside,
+    genres: Sequence[str],
     told: Callable[[float], str],
-    genres: Sequence[tuple[float | None, Callable[[float], str]]],
+    share: Callable[[float], float] | None,
+    number: Callable[[float], str] | None = None,
 ) -> list[Cell]:
-    """The first cells of an imported row, all dim: the mark for a rank, no interval."""
+    """The first cells of an imported row, all dim: the mark for a rank, no interval, and a number
+    for each genre (told by `number`, else as the score), or one cell of bars of its `share`."""
     cells: list[Cell] = [Text(MARK, style="dim"), Name(one.model, style="dim")]
     cells += [Text("–" if one.score is None else told(one.score), style="dim"), ""]
-    return cells + [
-        Text("–" if value is None else how(value), style="dim") for value, how in genres
-    ]
+    scores = [one.genres.get(genre) for genre in genres]
+    if share is not None:
+        bars = ("–" if one is None else sparkline([share(one)], 1.0) for one in scores)
+        return [*cells, Text("".join(bars), style="dim")]
+    number = number or told
+    return cells + [Text("–" if one is None else number(one), style="dim") for one in scores]
 
 
 def beside_caption(rows: Sequence[Beside]) -> list[str]:
