@@ -90,6 +90,18 @@ def test_columns_line_up_under_full_width_names(leaderboard: Run, width: int) ->
             assert shown[-1].isdigit()
 
 
+def test_no_column_is_half_shown(leaderboard: Run) -> None:
+    for width in range(30, 60, 7):
+        for arguments in ((), ("--overview",), ("--datasets",)):
+            lines = leaderboard(*arguments, width=width)[1].splitlines()
+            top = next(line for line in lines if "checkpoint" in line)
+            known = {"#", "checkpoint", "score", "95", "%", "genres", "steps", "suites"}
+            known |= {"math", "stem", "算数", "理科", "suite-mean", "made-up", "other"}
+            assert set(top.split()) <= known
+            # A rule as long as the table is below the headings.
+            assert cell_len(top) <= width
+
+
 def chop(line: str, cells: int) -> str:
     shown = ""
     for character in line:

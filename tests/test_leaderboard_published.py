@@ -291,7 +291,7 @@ def test_beside_ratings_of_the_judge_of_record_alone(
         assert "0.500" in found[1]
         assert "judge another" not in table
     assert leaderboard(width=120)[1].count("not measured here") == 0
-    narrow = leaderboard("--published", width=46)[1].splitlines()
+    narrow = leaderboard("--published", width=55)[1].splitlines()
     # Bars: on a scale of 1 to 10 a 5 and a 7 are 4/9 and 6/9 of the height.
     assert next(line.split() for line in narrow if "Model" in line)[-1] == "▄▆"
 

@@ -15,6 +15,7 @@ from harness.visible import visible
 
 # A name is cut to no less than this many cells; rather a narrower layout is taken.
 LEAST_NAME = 18
+_BARELY_A_NAME, _LEAST_COLUMNS = 10, 3
 _ELLIPSIS = "…"
 # What a table takes beside its cells: a blank before it, and two between columns.
 _EDGE, _GAP = 1, 2
@@ -101,7 +102,11 @@ def laid_out(
     """A title over a table in which each column but that of the names is as wide as its cells.
 
     left  headings of columns that are set to the left; names always are
+
+    Where there is room for hardly any name, the last columns are left out rather than half shown.
     """
+    while len(headings) > _LEAST_COLUMNS and room - _others(headings, rows) < _BARELY_A_NAME:
+        headings, rows = headings[:-1], [row[:-1] for row in rows]
     table = Table(
         header_style="dim",
         box=SIMPLE_HEAD,
