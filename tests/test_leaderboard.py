@@ -215,6 +215,23 @@ def test_only_names_give_way() -> None:
     assert line.rstrip().endswith("12.5")
 
 
+def test_a_name_is_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "named.duckdb"
+    name = "[red]a\x1b[31m\u202eb"
+    values = {"strict": by_item([1] * 5, dataset="[bold]d")}
+    keep(path, MadeScores(f"{name}/1", values, run=name, step=1, suite="[blue]s"))
+    keep(path, MadeScores(f"{name}/2", values, run=name, step=2, suite="[blue]s", later=1))
+    run = command(path, monkeypatch, capsys)
+    for arguments in ((), ("--datasets",), ("--overview",), ("--live",)):
+        shown = run(*arguments, width=140)[1]
+        assert "[red]a‹U+001B›[31m‹U+202E›b/2" in shown
+        assert "[blue]s" in shown
+        assert "\x1b" not in shown
+    assert "[bold]d" in run("--datasets", width=140)[1]
+
+
 def test_csv_and_markdown(leaderboard: Run) -> None:
     parsed = list(csv.DictReader(io.StringIO(leaderboard("--csv")[1])))
     assert json.loads(parsed[0]["changes"])["all"]["direction"] == "up"

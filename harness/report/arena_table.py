@@ -15,7 +15,7 @@ from harness.arena.pairing import Proposal
 from harness.arena.ratings import Rating
 from harness.arena.variants import POSITION
 from harness.report.arena import ArenaBoard, Pairing
-from harness.report.cells import Cell, Name, fits, laid_out
+from harness.report.cells import Cell, Name, caption, fits, laid_out
 
 _BAR = 18
 
@@ -40,7 +40,7 @@ def drawn(board: ArenaBoard, width: int) -> Group:
         Text(_term(name, value, from_, to), style="yellow")
         for name, (value, from_, to) in (ratings.terms or {}).items()
     ]
-    return Group(table, Text(_caption(board, wide), style="dim"), *terms, Text())
+    return Group(table, caption([_caption(board, wide)]), *terms, Text())
 
 
 def _headings(board: ArenaBoard, detail: int) -> list[str]:

@@ -117,16 +117,29 @@ def laid_out(
     for place, (heading, width) in enumerate(zip(headings, widths, strict=True)):
         named = any(isinstance(row[place], Name) for row in rows)
         justify: JustifyMethod = "left" if named or heading in left else "right"
-        table.add_column(heading, justify=justify, no_wrap=True, min_width=None if named else width)
+        # As texts: square brackets in a name are no markup.
+        table.add_column(
+            Text(visible(heading)),
+            justify=justify,
+            no_wrap=True,
+            min_width=None if named else width,
+        )
     for row in rows:
         space = max(8, room - _others(headings, rows))
-        table.add_row(*(_named(one, space) if isinstance(one, Name) else one for one in row))
+        table.add_row(*(_text(one, space) for one in row))
     # Not the table's own title, which a narrow table would cut.
     return Group(Text(visible(title), style="bold"), table)
 
 
-def _named(name: Name, space: int) -> Text:
-    return Text.assemble((shortened(visible(name.text), space), name.style), name.notes)
+def _text(cell: Cell, space: int) -> Text:
+    if isinstance(cell, Name):
+        return Text.assemble((shortened(visible(cell.text), space), cell.style), cell.notes)
+    return cell if isinstance(cell, Text) else Text(visible(cell))
+
+
+def caption(lines: Sequence[str]) -> Text:
+    """What stands below a table."""
+    return Text(visible("\n".join(lines)), style="dim")
 
 
 def arrow(direction: str | None, padded: bool) -> Text:

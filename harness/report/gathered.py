@@ -169,7 +169,9 @@ def _arena(path: Path, asked: Asked) -> tuple[list[ArenaBoard], list[str]]:
     if ARENA not in asked.suites and (asked.published is not None or not battles.kinds(path)):
         return [], []
     try:
-        return arena_boards(path, battles.Selection(), Wanted())
+        # Ratings by genre take a fit each: only where the arena is asked for by name.
+        by_genre = ARENA in asked.suites
+        return arena_boards(path, battles.Selection(), Wanted(), by_genre=by_genre)
     except HarnessError as error:
         if ARENA in asked.suites:
             raise

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console, Group
 from rich.text import Text
 
-from harness.report.cells import Cell, Name, bar, fits, hidden, laid_out, sparkline, thin
+from harness.report.cells import Cell, Name, bar, caption, fits, hidden, laid_out, sparkline, thin
 from harness.report.judged import AGGREGATES, HIGHEST, JudgedBoard, JudgedScores, JudgedStanding
 from harness.report.leaderboard import MOST_TOLD, moved, notes, older, told_moves
 from harness.report.movement import TOTAL, Movement
@@ -50,8 +50,8 @@ def drawn(
     judge = f"judge {board.judge[0]}" if board.judge else "no judge"
     title = f"{board.protocol.suite}   {board.protocol.id}   {judge}"
     table = laid_out(title, headings, rows, room, left=("steps",))
-    caption = [_caption(board, detail, moves), *beside_caption(imported)]
-    return Group(table, Text("\n".join(caption), style="dim"), Text())
+    lines = [_caption(board, detail, moves), *beside_caption(imported)]
+    return Group(table, caption(lines), Text())
 
 
 def _shown(board: JudgedBoard, one: JudgedStanding) -> float | None:

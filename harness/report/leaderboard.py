@@ -13,6 +13,7 @@ from harness.report.cells import (
     Name,
     arrow,
     bar,
+    caption,
     fits,
     hidden,
     laid_out,
@@ -81,9 +82,9 @@ def drawn(
         if fits(headings, rows, room):
             break
     table = laid_out(f"{board.suite}   {board.protocol}", headings, rows, room, left=("steps",))
-    caption = [_caption(board, detail, moves, by_dataset and not parts)]
-    caption += beside_caption(imported)
-    return Group(table, Text("\n".join(caption), style="dim"), Text())
+    lines = [_caption(board, detail, moves, by_dataset and not parts)]
+    lines += beside_caption(imported)
+    return Group(table, caption(lines), Text())
 
 
 def _headings(board: Board, detail: int, parts: Sequence[tuple[str, str]]) -> list[str]:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from harness.report.cells import Cell, Name, laid_out
 from harness.store.queries import EvaluationRow, counts, evaluations, last_answered, refresh
+from harness.visible import visible
 
 _BAR, _NARROW_BAR, _NARROW = 20, 10, 100
 # Without an answer for so long, an evaluation may have been killed.
@@ -68,7 +69,7 @@ def watch(
                     live.update(Group(progress(now, console.width), boards), refresh=True)
                 elif (line := _line(now)) != told:
                     told = line
-                    console.print(line, highlight=False, soft_wrap=True)
+                    console.print(Text(visible(line)), soft_wrap=True)
                 sleep(every)
         except KeyboardInterrupt:
             pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Group
 from rich.text import Text
 
-from harness.report.cells import Cell, Name, bar, fits, hidden, laid_out, shortened
+from harness.report.cells import Cell, Name, bar, caption, fits, hidden, laid_out, shortened
 from harness.report.leaderboard import notes
 from harness.report.overview import SUITE_MEAN, Overview, OverviewRow
 
@@ -25,7 +25,7 @@ def drawn(found: Overview, room: int) -> Group:
         if fits(headings, rows, room):
             break
     table = laid_out("overview", headings, rows, room)
-    return Group(table, Text(_caption(found, detail), style="dim"), Text())
+    return Group(table, caption(_caption(found, detail)), Text())
 
 
 def _cells(found: Overview, row: OverviewRow, detail: int) -> list[Cell]:
@@ -57,7 +57,7 @@ def _percent(share: float) -> str:
     return f"{share * 100:.1f}"
 
 
-def _caption(found: Overview, detail: int) -> str:
+def _caption(found: Overview, detail: int) -> list[str]:
     if found.counted:
         rated = any(one.rated and one.name in found.counted for one in found.columns)
         lines = [
@@ -75,7 +75,7 @@ def _caption(found: Overview, detail: int) -> str:
         lines.append(hidden(found.hidden, len(found.rows), "the rows shown"))
     if detail < 2:
         lines.append(f"Suites: {', '.join(one.name for one in found.columns)}.")
-    return "\n".join(lines)
+    return lines
 
 
 def _why(found: Overview, name: str, why: str) -> str:

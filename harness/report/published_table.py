@@ -8,7 +8,7 @@ from typing import TypeVar
 from rich.console import Group
 from rich.text import Text
 
-from harness.report.cells import Cell, Name, fits, hidden, laid_out, sparkline
+from harness.report.cells import Cell, Name, caption, fits, hidden, laid_out, sparkline
 from harness.report.published import BENCHMARK_MEAN, Beside, PublishedBoard, PublishedRow
 from harness.store.published import Source
 
@@ -35,7 +35,7 @@ def drawn(board: PublishedBoard, room: int) -> Group:
         lines.append(hidden(board.hidden, len(board.rows)).replace("ranks", "places"))
     if not wide:
         lines.append(f"Benchmarks: {', '.join(board.benchmarks)}.")
-    return Group(table, Text("\n".join(lines), style="dim"), Text())
+    return Group(table, caption(lines), Text())
 
 
 def _total(board: PublishedBoard) -> list[str]:
