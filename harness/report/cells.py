@@ -124,8 +124,8 @@ def laid_out(
             no_wrap=True,
             min_width=None if named else width,
         )
+    space = max(_BARELY_A_NAME, room - _others(headings, rows))
     for row in rows:
-        space = max(8, room - _others(headings, rows))
         table.add_row(*(_text(one, space) for one in row))
     # Not the table's own title, which a narrow table would cut.
     return Group(Text(visible(title), style="bold"), table)

@@ -117,7 +117,7 @@ def gather(path: Path, asked: Asked) -> Gathered:
     genres = [genre for board in made for genre in board.genres]
     genres += [genre for board in judged for genre in board.genres]
     genres += [genre for board in arena for genre in board.genres]
-    genres += [name for table in tables for name in table.benchmarks]
+    genres += [name for table in tables for name in (*table.benchmarks, table.total)]
     check_order(asked.choice.sort, genres)
     made, judged = chosen(made, asked.choice), chosen(judged, asked.choice)
     tables = chosen_published(tables, asked.choice)
