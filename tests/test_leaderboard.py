@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
@@ -188,6 +188,7 @@ def test_patterns_are_those_of_file_names() -> None:
     assert Choice().fits(None)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab/日本語ｱ、", max_size=40), st.integers(1, 40))
 def test_a_shortened_name_fits_and_keeps_both_ends(name: str, cells: int) -> None:
     found = shortened(name, cells)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.regression.measure import Measured
@@ -36,6 +36,7 @@ def test_holm_over_the_row() -> None:
     assert [one.direction for one in found.values()] == ["up", None, None]
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.floats(-1, 1), st.floats(0, 1)),

@@ -8,7 +8,7 @@ from statistics import fmean
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import HarnessError
@@ -153,6 +153,7 @@ def test_faults_name_file_and_line(tmp_path: Path, name: str, text: str, words: 
     assert words in str(error.value)
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.text("abcモデル", min_size=1, max_size=6),
