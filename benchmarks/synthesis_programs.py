@@ -1,7 +1,7 @@
 """Samples a second of the programmatic generators, on one core, and how many of them differ.
 
-Per generator and genre: candidates a second, samples among them, different samples (by their
-messages) and different questions, share of worked solutions. No teacher is asked.
+Per generator and genre, or family and level: candidates a second, samples among them, different
+samples (by their messages) and different questions, share of worked solutions. No teacher is asked.
 
 Usage: python benchmarks/synthesis_programs.py [--count 1000] [--seed 0]
 """
@@ -22,6 +22,7 @@ from training.synthesis.premises import premise_change
 from training.synthesis.program import program
 from training.synthesis.types import Generator, Order, Sample
 
+# Generator, and a genre or a family with its level: the smallest families repeat themselves first.
 ROWS: tuple[tuple[str, Generator, str], ...] = (
     ("program", program, "math"),
     ("program", program, "reasoning"),
@@ -33,6 +34,8 @@ ROWS: tuple[tuple[str, Generator, str], ...] = (
     ("premise_change", premise_change, "reasoning"),
     ("premise_change", premise_change, "extraction"),
     ("code_program", code_program, "coding"),
+    ("program", program, "math/weekday 1"),
+    ("program", program, "math/era 1"),
 )
 
 
@@ -48,10 +51,13 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    print("| generator | genre | candidates/s | samples | different | questions | worked |")
+    print("| generator | of | candidates/s | samples | different | questions | worked |")
     print("|---|---|---:|---:|---:|---:|---:|")
-    for name, generator, genre in ROWS:
-        line = Line(genre, "", None, arguments.count)
+    for name, generator, what in ROWS:
+        skill, _, level = what.partition(" ")
+        genre = skill.split("/")[0]
+        named = skill if "/" in skill else ""
+        line = Line(genre, named, int(level) if level else None, arguments.count)
         list(generator(Order(line, arguments.seed + 1, 0, 2), lambda prompts: []))  # imports
         start = time.process_time(), time.perf_counter()
         order = Order(line, arguments.seed, 0, arguments.count)
@@ -65,7 +71,7 @@ def main() -> None:
         samples = [one for one in made if isinstance(one, Sample)]
         worked = sum(is_worked(one) for one in samples)
         print(
-            f"| {name} | {genre} | {len(made) / spent:.0f} | {len(samples)} "
+            f"| {name} | {what} | {len(made) / spent:.0f} | {len(samples)} "
             f"| {len({one.id for one in samples})} | {len({one.prompt for one in samples})} "
             f"| {worked / len(samples):.0%} |"
         )

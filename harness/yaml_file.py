@@ -38,10 +38,12 @@ def read_text(path: Path, what: str, cure: str) -> str:
         ) from None
 
 
-def compose(text: str, name: str) -> yaml.Node | None:
+def compose(
+    text: str, name: str, loader: type[yaml.SafeLoader] = yaml.SafeLoader
+) -> yaml.Node | None:
     """The nodes of a text, None for an empty one. Raises HarnessError `NAME:LINE: ...`."""
     try:
-        node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+        node: yaml.Node | None = yaml.compose(text, Loader=loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1

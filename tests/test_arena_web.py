@@ -226,7 +226,7 @@ def test_the_page_speaks_japanese_and_english(models: ModelServer, store: Path) 
 
 def hold(store: Path, targets: Sequence[str]) -> Conversation:
     """A battle over two turns between two checkpoints."""
-    speakers = make_speakers([discover(one)[0] for one in targets], "auto")
+    speakers = make_speakers([discover(one)[0] for one in targets], "transformers")
     terms = Terms(sampling=Sampling(temperature=0.7, max_tokens=24))
     app, _ = build(speakers, Pool({}), store, terms, Settings())
     with TestClient(app, base_url=HOME, follow_redirects=False) as client:
@@ -241,7 +241,7 @@ def hold(store: Path, targets: Sequence[str]) -> Conversation:
             stream.read()
         visitor.wait(path)
         assert visitor.vote(path, "tie").status_code == 303
-    assert events.count('"text":') > 2
+    assert all(f'{{"side": "{side}", "from": 0, "text": ' in events for side in ("a", "b"))
     (held,) = conversations.conversations(store)
     assert {held.model_a, held.model_b} == {one.name for one in speakers}
     return held

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -16,6 +14,7 @@ pytest.importorskip("torch")
 pytest.importorskip("megatron.core")
 
 from harness.checkpoint import discover
+from tests.pretrain_runs import finish, start
 
 SETTINGS = [
     *("--steps=6", "--save-every=2", "--samples=60", "--batch-size=8", "--warmup=2"),
@@ -34,21 +33,8 @@ SETTINGS = [
 STEPS = ["step_000002", "step_000004", "step_000006"]
 
 
-def start(output: Path, *changes: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "training.pretrain", f"--output={output}", *SETTINGS, *changes],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
-        start_new_session=True,
-    )
-
-
 def run(output: Path, *changes: str) -> tuple[int, str, str]:
-    process = start(output, *changes)
-    out, err = process.communicate(timeout=300)
-    return process.returncode, out, err
+    return finish(start(output, *SETTINGS, *changes))
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +95,7 @@ def test_other_settings_are_refused(unbroken: Path) -> None:
 
 def test_a_killed_run_continues_to_the_same_weights(unbroken: Path, tmp_path: Path) -> None:
     output = tmp_path / "demo"
-    process = start(output)
+    process = start(output, *SETTINGS)
     deadline = time.monotonic() + 200
     while not (output / STEPS[0]).is_dir():
         assert process.poll() is None or (output / STEPS[0]).is_dir(), "ended before it was killed"

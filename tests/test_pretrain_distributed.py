@@ -15,10 +15,13 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("megatron.core")
 
+from safetensors.torch import load_file
+
 from tests.pretrain_runs import TINY, finish, losses, run, start
 
 pytestmark = pytest.mark.slow
 
+FILE = "model.safetensors"
 STEPS = ("--steps=50", "--save-every=25")
 
 
@@ -60,6 +63,10 @@ def test_a_model_cut_in_two_learns_as_a_whole_one(
     output = tmp_path / "demo"
     run(output, *TINY, *STEPS, *spread, processes=2)
     assert_same_curve(output, alone, 1e-4)
+    # The checkpoint is whole, whoever held which part of it.
+    found, wanted = (load_file(each / "step_000050" / FILE) for each in (output, alone))
+    assert found.keys() == wanted.keys()
+    assert all((found[name] - wanted[name]).abs().max() < 1e-4 for name in wanted)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +117,7 @@ def test_a_run_killed_at_any_step_continues_its_curve(alone: Path, tmp_path: Pat
     run(output, *TINY, *STEPS)
     assert losses(output) == losses(alone)
     for step in (25, 50):
-        name = f"step_{step:06d}/model.safetensors"
+        name = f"step_{step:06d}/{FILE}"
         assert (output / name).read_bytes() == (alone / name).read_bytes()
 
 

@@ -1,16 +1,12 @@
-"""What a run does with its data, its callbacks and with what goes wrong."""
+"""What a run does with its data, its callbacks and SIGTERM."""
 
 from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import signal
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,29 +16,17 @@ pytest.importorskip("megatron.core")
 from harness.checkpoint import discover
 from harness.errors import HarnessError
 from tests.conftest import make_checkpoint
-from tests.pretrain_runs import log, losses
-from training.data import component_samples, text_samples
-from training.pretrain import PretrainConfig, load_pretrain_config, plan_lines, pretrain
-
-SIZES: dict[str, Any] = {
-    "samples": 60,
-    "batch_size": 8,
-    "warmup": 2,
-    "merges": 50,
-    "width": 16,
-    "layers": 2,
-    "heads": 2,
-    "groups": 2,
-    "head_size": 8,
-    "feed_forward": 16,
-    "positions": 128,
-    "held_out": 8,
-    "log_every": 1,
-    "steps": 6,
-    "save_every": 2,
-    "keep_states": 3,
-    "mixture": {"math/arithmetic": 0.5, "copy": 0.3, "text": 0.2},
-}
+from tests.pretrain_runs import (
+    Answers,
+    config,
+    lineage,
+    log,
+    losses,
+    packed,
+    weights,
+    write_corpora,
+)
+from training.pretrain import pretrain
 
 
 @pytest.fixture(autouse=True)
@@ -56,52 +40,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture(scope="module")
 def corpora(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """web.jsonl of texts; shard.parquet of dialogues in two genres."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    place = tmp_path_factory.mktemp("corpora")
-    lines = [json.dumps({"text": each.answer}) for each in text_samples(400, 1)]
-    (place / "web.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    rows = [
-        {
-            "messages": [
-                {"role": "user", "content": sample.prompt},
-                {"role": "assistant", "content": sample.answer},
-            ],
-            "genre": genre,
-        }
-        for probe, genre, count in (("math/arithmetic", "math", 150), ("format/copy", "format", 50))
-        for sample in component_samples(probe, count=count, level=1, seed=2)
-    ]
-    pq.write_table(pa.Table.from_pylist(rows), place / "shard.parquet")
-    (place / "mixture.yaml").write_text(
-        f"""\
-components:
-  web: {{path: {place}/web.jsonl}}
-  talk: {{path: {place}/shard.parquet}}
-  lines: {{probe: format/lines}}
-phases:
-  - {{name: web, tokens: 1536, weights: {{web: 3, lines: 1}}}}
-  - {{name: anneal, tokens: 1024, weights: {{web: 1, talk: 1}}}}
-  - {{name: synthetic, steps: 2, weights: {{talk: 1}}}}
-""",
-        encoding="utf-8",
-    )
-    return place
-
-
-def config(output: Path, **changes: Any) -> PretrainConfig:
-    return PretrainConfig(output=output, **{**SIZES, **changes})
-
-
-def lineage(checkpoint: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((checkpoint / "lineage.json").read_text(encoding="utf-8"))
-    return found
-
-
-def weights(output: Path, step: int) -> bytes:
-    return (output / f"step_{step:06d}" / "model.safetensors").read_bytes()
+    return write_corpora(tmp_path_factory.mktemp("corpora"))
 
 
 @pytest.fixture(scope="module")
@@ -109,17 +48,6 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("unbroken") / "demo"
     pretrain(config(output))
     return output
-
-
-def packed(corpora: Path, output: Path, **changes: Any) -> PretrainConfig:
-    settings: dict[str, Any] = {
-        "mixture_file": corpora / "mixture.yaml",
-        "length": 32,
-        "save_every": 4,
-        "tokenizer": "bpe",
-        "vocabulary": 600,
-    }
-    return config(output, **{**settings, **changes})
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
@@ -191,10 +119,16 @@ def test_megatrons_own_corpora_are_read(corpora: Path, tmp_path: Path) -> None:
     assert lineage(paths[-1])["component_tokens"] == {str(tmp_path / "corpus"): 4 * 256}
 
 
-def test_a_checkpoint_is_continued_from(corpora: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("experts", [0, 4])
+def test_a_checkpoint_is_continued_from(corpora: Path, tmp_path: Path, experts: int) -> None:
     from transformers import AutoModelForCausalLM
 
-    start = make_checkpoint(tmp_path / "start")
+    from training.convert import main
+
+    start = make_checkpoint(tmp_path / "dense")
+    if experts:
+        dense, start = start, tmp_path / "sparse"
+        main(["upcycle", str(dense), str(start), f"--experts={experts}"], standalone_mode=False)
     settings = {"start": start, "tokenizer": "", "learning_rate": 1e-12, "steps": 3}
     paths = pretrain(packed(corpora, tmp_path / "run", **settings))
     before = AutoModelForCausalLM.from_pretrained(start).state_dict()
@@ -215,21 +149,6 @@ def test_experts_are_trained(tmp_path: Path) -> None:
     assert curve[4] < curve[1]
 
 
-class Answers:
-    """A callback that answers as told, by step, and remembers what it was shown; each answer is
-    given once."""
-
-    def __init__(self, answers: dict[int, Any]) -> None:
-        self.answers = dict(answers)
-        self.shown: list[tuple[str, int, int]] = []
-
-    def __call__(self, path: Path, step: int, tokens: int) -> Any:
-        assert (path / "lineage.json").is_file()
-        self.shown.append((path.name, step, tokens))
-        answer = self.answers.pop(step, "continue")
-        return answer() if callable(answer) else answer
-
-
 def test_callbacks_see_every_checkpoint_and_may_stop(unbroken: Path, tmp_path: Path) -> None:
     asked = Answers({4: "stop"})
     paths = pretrain(config(tmp_path / "demo"), [asked])
@@ -245,6 +164,17 @@ def test_callbacks_see_every_checkpoint_and_may_stop(unbroken: Path, tmp_path: P
     # It is not complete: the same command goes on.
     pretrain(config(tmp_path / "demo"))
     assert weights(tmp_path / "demo", 6) == weights(unbroken, 6)
+
+
+def test_a_run_of_an_earlier_version_is_known_again(unbroken: Path, tmp_path: Path) -> None:
+    output = tmp_path / "demo"
+    shutil.copytree(unbroken, output)
+    settings = json.loads((output / "pretrain.json").read_text(encoding="utf-8"))
+    del settings["held_out_share"]
+    (output / "pretrain.json").write_text(json.dumps(settings), encoding="utf-8")
+    assert [path.name for path in pretrain(config(output))][-1] == "step_000006"
+    with pytest.raises(HarnessError, match="belongs to a run with seed 0, not 1"):
+        pretrain(config(output, seed=1))
 
 
 def test_a_rollback_takes_up_the_weights_and_goes_on_with_the_data(
@@ -299,149 +229,3 @@ def test_sigterm_saves_and_the_run_goes_on_from_there(
     pretrain(config(output))
     assert losses(output) == losses(unbroken)
     assert weights(output, 6) == weights(unbroken, 6)
-
-
-def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_good_state(
-    tmp_path: Path,
-) -> None:
-    output = tmp_path / "demo"
-    with pytest.raises(HarnessError, match=r"not a number at step \d+ .*; the last good state"):
-        pretrain(config(output, learning_rate=1e30, steps=200, save_every=1, warmup=100))
-    states = sorted((output / "megatron").iterdir())
-    assert states
-    assert all(state.name.startswith("iter_") for state in states)
-    events = [line["event"] for line in log(output) if "event" in line]
-    assert events[-1].startswith("not a number: loss ")
-
-
-@pytest.fixture
-def file_limit() -> Iterator[Any]:
-    """Sets the largest file that may be written, as a full disk does, until the test ends."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    try:
-        yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-@pytest.mark.parametrize("asynchronous", [False, True])
-def test_a_disk_that_fills_leaves_no_half_state(
-    tmp_path: Path, file_limit: Any, asynchronous: bool
-) -> None:
-    output = tmp_path / "demo"
-    large = config(output, width=64, async_save=asynchronous)
-
-    def fill() -> str:
-        file_limit(100_000)
-        return "continue"
-
-    with pytest.raises(HarnessError, match=r"could not be saved in .*last complete state") as fault:
-        pretrain(large, [Answers({2: fill})])
-    assert "\n" not in str(fault.value)
-    complete = {path.name for path in (output / "megatron").glob("iter_*")}
-    # A state may be written while the one before it is still being published.
-    assert complete <= {"iter_0000002", *(["iter_0000004"] if asynchronous else [])}
-    assert [path.name for path in output.glob("step_*")] == ["step_000002"]
-    file_limit(resource.RLIM_INFINITY)
-    pretrain(large)
-    assert [each.step for each in discover(str(output))] == [2, 4, 6]
-    assert not list((output / "megatron").glob("partial_*"))
-
-
-def test_data_that_cannot_be_read_is_told_in_one_line(corpora: Path, tmp_path: Path) -> None:
-    def fault(path: Path, **changes: Any) -> str:
-        output = tmp_path / f"run-{len(list(tmp_path.glob('run-*')))}"
-        mixture = {str(path): 1.0}
-        settings = {"mixture_file": None, "mixture": mixture, "tokenizer": "", **changes}
-        with pytest.raises(HarnessError) as found:
-            pretrain(packed(corpora, output, **settings))
-        assert "\n" not in str(found.value)
-        return str(found.value)
-
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    gone = tmp_path / "gone.jsonl"
-    assert f"{gone} does not exist: put the corpus back" in fault(gone)
-    empty = tmp_path / "empty.parquet"
-    pq.write_table(pa.table({"messages": pa.array([], pa.string())}), empty)
-    assert f"{empty} is empty; write it again" in fault(empty)
-    torn = tmp_path / "torn.parquet"
-    torn.write_bytes((corpora / "shard.parquet").read_bytes()[:500])
-    assert f"{torn} is not a readable Parquet file" in fault(torn)
-    wrong = tmp_path / "wrong.jsonl"
-    wrong.write_text('{"text": "あ"}\n{"words": "い"}\n', encoding="utf-8")
-    assert f"{wrong}:2: no `messages`" in fault(wrong)
-    small = tmp_path / "small.jsonl"
-    small.write_text('{"text": "あいう"}\n', encoding="utf-8")
-    assert "fewer than one sequence of 32" in fault(small)
-
-
-def test_an_index_of_another_tokenizer_is_refused(corpora: Path, tmp_path: Path) -> None:
-    import numpy as np
-
-    from training.batch import Encoded
-    from training.indexed import IndexWriter
-
-    writer = IndexWriter(tmp_path / "corpus")
-    writer.add(Encoded(np.full(200, 70_000), np.ones(200, dtype=bool)))
-    writer.close()
-    settings = {"mixture_file": None, "mixture": {str(tmp_path / "corpus"): 1.0}}
-    with pytest.raises(HarnessError, match=r"holds token 70000 .* made with another tokenizer"):
-        pretrain(packed(corpora, tmp_path / "run", **settings, tokenizer="characters"))
-    (tmp_path / "corpus.bin").unlink()
-    with pytest.raises(HarnessError, match=r"corpus\.bin does not exist: put it back"):
-        pretrain(packed(corpora, tmp_path / "other", **settings, tokenizer="characters"))
-
-
-def test_a_tokenizer_larger_than_the_checkpoint_is_refused(corpora: Path, tmp_path: Path) -> None:
-    start = make_checkpoint(tmp_path / "start")
-    other = tmp_path / "tokenizer"
-    pretrain(packed(corpora, tmp_path / "first", steps=3))
-    shutil.copytree(tmp_path / "first" / "tokenizer", other)
-    with pytest.raises(HarnessError, match=r"the tokenizer has 600 tokens and .* rows for them"):
-        pretrain(packed(corpora, tmp_path / "run", start=start, tokenizer=str(other)))
-
-
-def test_settings_that_cannot_be_are_refused_by_name(tmp_path: Path) -> None:
-    for changes, message in (
-        ({"warmup": 6}, "warmup is 6, expected fewer than the 6 steps"),
-        ({"batch_size": 0}, r"Expected `int` >= 1 - at `\$.batch_size`"),
-        ({"mixture": {"text": -1.0}}, r"Expected `float` > 0.0 - at `\$.mixture"),
-        ({"heads": 3}, "heads 3 is not a multiple of groups 2"),
-        ({"tensor": 2}, "start a multiple with torchrun --nproc-per-node 2"),
-        ({"micro_batch": 3}, "8 rows a process are not a multiple of micro_batch 3"),
-        ({"length": 256}, "length 256 is more than positions 128"),
-        ({"context": 2}, "context > 1 needs engine transformer_engine"),
-        ({"sequence": True}, "sequence needs tensor > 1"),
-        ({"experts": 4, "top_k": 1}, "a token cannot visit 1 of 4 experts"),
-    ):
-        with pytest.raises(HarnessError, match=message):
-            pretrain(config(tmp_path / "run", **changes))
-
-
-def test_a_configuration_file_and_its_plan(corpora: Path, tmp_path: Path) -> None:
-    file = tmp_path / "pretrain.yaml"
-    file.write_text(
-        f"output: {tmp_path}/run\nmixture_file: {corpora}/mixture.yaml\nlength: 32\n"
-        "batch_size: 8\nwarmup: 2\nlearning_rate: 3e-4\ntokenizer: bpe\n",
-        encoding="utf-8",
-    )
-    found = load_pretrain_config(file)
-    assert found.learning_rate == 3e-4
-    assert found == replace(
-        PretrainConfig(output=tmp_path / "run"),
-        mixture_file=corpora / "mixture.yaml",
-        length=32,
-        batch_size=8,
-        warmup=2,
-        learning_rate=3e-4,
-        tokenizer="bpe",
-    )
-    plan = "\n".join(plan_lines(found))
-    assert "web: 6 steps of web 75.0%, lines 25.0%" in plan
-    assert "12 of 8 x 32 tokens" in plan
-    assert "3.07K" in plan
-    file.write_text(file.read_text("utf-8").replace("bpe", "bpe\nbatchsize: 3"), encoding="utf-8")
-    with pytest.raises(HarnessError, match=r"pretrain\.yaml:8: 'batchsize' is no setting here"):
-        load_pretrain_config(file)

@@ -173,3 +173,20 @@ def test_any_text_runs_or_is_refused(program: str) -> None:
     except HarnessError:
         return
     assert done.error is None or done.error.isidentifier()
+
+
+def test_a_watched_run_tells_each_step_and_changes_nothing() -> None:
+    program = "x = 1\nfor i in [2, 3]:\n    if i > 2:\n        x += i\nprint(x)"
+    told: list[tuple[str, int, object]] = []
+    watched = run(program, lambda event: told.append((event.kind, event.node.lineno, event.value)))
+    assert watched == run(program)
+    assert [one for one in told if one[0] != "begin"] == [
+        ("done", 1, None),
+        ("entry", 2, 2),
+        ("test", 3, False),
+        ("entry", 2, 3),
+        ("test", 3, True),
+        ("done", 4, None),
+        ("done", 5, None),
+    ]
+    assert [line for kind, line, _ in told if kind == "begin"] == [1, 2, 3, 3, 4, 5]

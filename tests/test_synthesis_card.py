@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -176,6 +176,7 @@ def test_spread_is_one_less_the_mean_cosine_of_pairs() -> None:
 
 
 @given(st.lists(st.text(min_size=1, max_size=12), min_size=2, max_size=8))
+@settings(deadline=None)
 def test_spread_is_the_same_pair_by_pair(texts: list[str]) -> None:
     long = [text for text in texts if len(text) >= 3]
     pairs = [spread([one, other]) for at, one in enumerate(long) for other in long[at + 1 :]]

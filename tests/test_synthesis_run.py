@@ -3,6 +3,7 @@ up; nothing without the evalsets."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import random
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -23,6 +25,7 @@ from harness.gaps.plan import Line, Plan
 from harness.gaps.plan_file import write_plan
 from tests.synthesis_generators import in_catalogue, open_screen
 from training.synthesis import screening
+from training.synthesis.catalogue import GENERATORS, generator
 from training.synthesis.lineage import Round, read_round
 from training.synthesis.run import Progress, Settings, round_home, synthesize
 from training.synthesis.shards import read_metadata, samples_in
@@ -170,6 +173,51 @@ def test_work_begun_under_other_settings_is_not_mixed(tmp_path: Path, generators
         synthesize(mixed_plan(), tmp_path, open_screen, Settings(attempts=3.0))
     made = synthesize(mixed_plan(), tmp_path, open_screen)
     assert made.complete
+
+
+def test_work_begins_anew_where_evaluation_items_have_come(
+    tmp_path: Path, generators: None
+) -> None:
+    class Stop(Exception):  # noqa: N818
+        pass
+
+    def stop(progress: Progress) -> None:
+        raise Stop
+
+    with pytest.raises(Stop):
+        synthesize(mixed_plan(), tmp_path, open_screen, Settings(chunk=10), report=stop)
+    more = replace(open_screen(), evalsets={"new": 1})
+    seen: list[Progress] = []
+    made = synthesize(mixed_plan(), tmp_path, lambda: more, report=seen.append)
+    assert seen[-1].reused == 0
+    assert made.lineage["evalsets"] == {"new": 1}
+
+
+def test_two_processes_do_not_make_one_round(tmp_path: Path, generators: None) -> None:
+    faults: list[str] = []
+
+    def begin_again(progress: Progress) -> None:
+        if not faults:
+            with pytest.raises(HarnessError) as told:
+                synthesize(mixed_plan(), tmp_path, open_screen)
+            faults.append(str(told.value))
+
+    made = synthesize(mixed_plan(), tmp_path, open_screen, report=begin_again)
+    assert "another process is making this round" in faults[0]
+    assert made.lineage["counts"]["kept"] == 100
+
+
+def test_an_output_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(HarnessError, match="cannot be written"):
+        synthesize(PROGRAMS, tmp_path / "file" / "o", open_screen)
+
+
+def test_every_name_of_the_catalogue_is_a_generator_of_that_version() -> None:
+    for entry in GENERATORS.values():
+        assert callable(generator(entry.name))
+        module = importlib.import_module(entry.place.partition(":")[0])
+        assert entry.id == module.NAME
 
 
 def test_an_exception_at_any_chunk_leaves_a_round_that_goes_on_exactly(

@@ -223,6 +223,8 @@ def test_the_commands_go_there_and_back(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["to-hf", str(tmp_path / "state"), str(tmp_path / "back")])
     assert isinstance(result.exception, HarnessError)
     assert "exists; name a new directory" in str(result.exception)
+    result = CliRunner().invoke(main, ["to-hf", str(tmp_path / "none"), str(tmp_path / "new")])
+    assert f"{tmp_path}/none/architecture.json is missing" in str(result.exception)
 
 
 def test_checkpoint_directory_is_complete(tmp_path: Path, tokenizer_dir: Path) -> None:

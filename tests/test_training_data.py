@@ -20,6 +20,7 @@ from training.data import (
     encode,
     inventory_texts,
 )
+from training.health import Recent
 from training.mixture import Segment
 from training.parts import Part
 from training.pretrain_config import DEFAULT_MIXTURE
@@ -142,6 +143,17 @@ def test_a_batch_predicts_exactly_the_answers(rows: list[Encoded]) -> None:
         assert batch.tokens[index][: len(row.tokens) - 1].tolist() == row.tokens[:-1].tolist()
         assert batch.weights[index].sum() == pytest.approx(1)
     assert batch.count == sum(len(each.tokens) for each in rows)
+
+
+def test_what_is_out_of_the_ordinary_is_an_event() -> None:
+    recent = Recent()
+    for step in range(40):
+        loss, norm = 2.0 - step / 100 + (step % 3) / 50, 1.0 + (step % 2) / 10
+        assert recent.event(loss, norm) is None or step < 11
+        recent = recent.after(loss, norm)
+    assert recent.event(1.7, 1.1) is None
+    assert str(recent.event(3.0, 1.0)).startswith("loss spike: 3, ")
+    assert str(recent.event(1.6, 30.0)).startswith("gradient spike: 30, ")
 
 
 def stack(parts: list[Batch]) -> list[list[float]]:

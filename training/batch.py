@@ -76,12 +76,17 @@ class Batch:
         )
 
 
-def collate(rows: Sequence[Encoded], pad: int, seen: Mapping[str, int] | None = None) -> Batch:
-    """Pads documents to the longest, one a row, each row counting the same however much of it is
-    learned, so that a mixture's weights mean what they say. Attention is causal and padding comes
-    last, so no document can see another or any padding."""
+def collate(
+    rows: Sequence[Encoded], pad: int, seen: Mapping[str, int] | None = None, length: int = 0
+) -> Batch:
+    """Pads documents to the longest, or to `length` if that is given, one a row.
+
+    Each row counts the same however much of it is learned, so that a mixture's weights mean what
+    they say. Attention is causal and padding comes last, so no document can see another or any
+    padding.
+    """
     # The last token of a row is only ever a label.
-    length = max(len(row.tokens) for row in rows) - 1
+    length = length or max(len(row.tokens) for row in rows) - 1
     tokens = np.full((len(rows), length), pad, dtype=np.int64)
     labels = np.zeros_like(tokens)
     weights = np.zeros(tokens.shape, dtype=np.float32)

@@ -11,6 +11,7 @@ import msgspec
 import yaml
 
 from harness.errors import HarnessError
+from harness.yaml_file import compose, read_text
 
 T = TypeVar("T")
 
@@ -39,21 +40,8 @@ def load_config(path: Path, kind: type[T]) -> T:
     Raises HarnessError `FILE:LINE: ...` for YAML that does not parse, a setting that is unknown,
     stands twice, is missing, or has a value of another type or out of bounds.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise HarnessError(f"{path}: not UTF-8 text; save the configuration as UTF-8") from None
-    except OSError as error:
-        raise HarnessError(
-            f"{path}: cannot read the configuration ({error.strerror or error}); name a YAML file"
-        ) from None
-    try:
-        node = yaml.compose(text, Loader=_Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        line = mark.line + 1 if mark else 1
-        raise HarnessError(f"{path}:{line}: not valid YAML ({problem}); correct the line") from None
+    text = read_text(path, "the configuration", "name a YAML file")
+    node = compose(text, str(path), _Loader)
     if not isinstance(node, yaml.MappingNode):
         raise HarnessError(f"{path}:1: expected lines of `setting: value`")
     _check_names(path, node, kind)

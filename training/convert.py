@@ -284,6 +284,7 @@ def main() -> None:
 def to_hf(state: Path, out: Path, tokenizer: Path | None) -> None:
     """A saved Megatron STATE (RUN/megatron/iter_...) as a Hugging Face checkpoint OUT."""
     _refuse_existing(out)
+    read_architecture(state)
     found = tokenizer or next(
         (
             each

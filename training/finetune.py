@@ -16,6 +16,7 @@ killed at any instant is continued by the same command.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import shutil
@@ -126,7 +127,8 @@ def _attempt(
     set_seed(config.seed)
     model = load_model(config)
     parameters = sum(each.numel() for each in model.parameters())
-    with quiet():
+    # What the libraries draw on stderr meanwhile; a fault is raised, not drawn.
+    with quiet(), contextlib.redirect_stderr(io.StringIO()):
         trainer = recipe.build(model, trainer_arguments(config, _rollbacks(config)))
     _drop_progress_bar(trainer)
     total = _total_steps(trainer, config)

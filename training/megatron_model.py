@@ -55,12 +55,15 @@ def process_group(
     cuda = torch.cuda.is_available()
     if cuda:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    meeting = "env://"
     if "MASTER_ADDR" not in os.environ:
+        # Not through the environment: processes that are started from here would inherit it.
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    torch.distributed.init_process_group("nccl" if cuda else "gloo", rank=rank, world_size=world)
+            meeting = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+    torch.distributed.init_process_group(
+        "nccl" if cuda else "gloo", init_method=meeting, rank=rank, world_size=world
+    )
     parallel_state.initialize_model_parallel(
         tensor_model_parallel_size=parallelism.tensor,
         pipeline_model_parallel_size=parallelism.pipeline,

@@ -71,10 +71,10 @@ def pretrain(config: PretrainConfig, callbacks: Sequence[Callback] = ()) -> list
     check_config(config, world)
     if rank == 0:
         claim(config.output, config.settings())
-    if checkpoint_path(config.output, sum(steps_of(config, config.mixtures()))).is_dir():
+    last = sum(steps_of(config, config.mixtures()))
+    if checkpoint_path(config.output, last).is_dir():
         if rank == 0:
-            step = sum(steps_of(config, config.mixtures()))
-            print(f"{config.output} is already complete at step {step}")
+            print(f"{config.output} is already complete at step {last}")
         return checkpoints(config.output)
 
     from training.megatron_cpu import cpu_guard

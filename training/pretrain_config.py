@@ -87,7 +87,7 @@ class PretrainConfig:
     pipeline       stages of layers, each on its own process
     context        processes that share a sequence; needs Transformer Engine
     expert         processes that share a layer's experts
-    sequence       whether norms are cut along the sequence too where `tensor` > 1
+    sequence       whether norms are cut along the sequence too; needs Transformer Engine
     engine         layers of Megatron's own (local) or transformer_engine
     recompute      whether activations are computed again instead of kept: less memory, slower
     overlap        whether GPUs exchange gradients and weights while they compute
@@ -257,15 +257,19 @@ def _check_processes(config: PretrainConfig, world: int) -> None:
 
 def _check_spread(config: PretrainConfig) -> None:
     parallel = config.parallelism
-    if parallel.sequence and (parallel.tensor == 1 or not config.length):
-        raise HarnessError("sequence needs tensor > 1 and packed sequences (length)")
+    # Megatron's own norms, those of PyTorch, cannot be cut along the sequence.
+    fused = config.engine == "transformer_engine"
+    if parallel.sequence and (parallel.tensor == 1 or not config.length or not fused):
+        raise HarnessError(
+            "sequence needs tensor > 1, packed sequences (length) and engine transformer_engine"
+        )
     if parallel.sequence and config.length % parallel.tensor:
         raise HarnessError(f"length {config.length} does not divide over tensor {config.tensor}")
-    if parallel.context > 1 and (config.engine == "local" or config.reset or not config.length):
+    if parallel.context > 1 and (not fused or config.reset or not config.length):
         raise HarnessError(
             "context > 1 needs engine transformer_engine, packed sequences (length) and reset false"
         )
-    if config.engine == "transformer_engine" and config.length and config.reset:
+    if fused and config.length and config.reset:
         raise HarnessError(
             "transformer_engine has no mask between packed documents here: set reset false, or "
             "engine local"

@@ -120,8 +120,10 @@ class RunData:
         most = self.config.length + 1 if self.config.length else self.shape.positions
         rows = held_out_by_genre(self.parts, self.config.held_out)
         pad = self.tokenizer.pad_token_id or 0
+        # Packed runs may cut sequences into equal parts, so theirs are all of one length.
         return {
-            genre: collate([cut(row, most) for row in found], pad) for genre, found in rows.items()
+            genre: collate([cut(row, most) for row in found], pad, length=self.config.length)
+            for genre, found in rows.items()
         }
 
 

@@ -27,9 +27,10 @@ def claim(output: Path, settings: Mapping[str, Any], name: str = "pretrain.json"
     if path.is_file():
         earlier = json.loads(path.read_text(encoding="utf-8"))
         for name, value in settings.items():
-            if earlier.get(name) != value:
+            # What an earlier version did not know had its default.
+            if name in earlier and earlier[name] != value:
                 raise HarnessError(
-                    f"{path} belongs to a run with {name} {earlier.get(name)}, not {value}; "
+                    f"{path} belongs to a run with {name} {earlier[name]}, not {value}; "
                     "repeat its settings to continue it or choose another --output"
                 )
         return

@@ -1,11 +1,13 @@
-"""Makes the data of the tiny examples: chats of training probes, pairs of a model's own answers.
+"""Makes the data of the tiny examples: chats of training probes, pairs of a model's own answers,
+and an evalset of the same families.
 
+    python docs/examples/tiny_data.py evalset runs/tiny
     python docs/examples/tiny_data.py chat runs/chat.jsonl
-    python docs/examples/tiny_data.py pairs runs/sft/step_000400 runs/pairs.jsonl
+    python docs/examples/tiny_data.py pairs runs/sft/step_000300 runs/pairs.jsonl
 
-Both draw from the training split of the probe families, which shares nothing with what `--suite
-probes` asks. A pair is on-policy: two answers that the model itself gave to one question, of which
-the verifier calls one right and the other wrong.
+Chats and pairs are drawn from the training split of the probe families, the evalset from the other:
+they share no number and no name. A pair is on-policy: two answers that the model itself gave to one
+question, of which the verifier calls one right and the other wrong.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ from __future__ import annotations
 import json
 import random
 from collections import defaultdict, deque
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,7 +25,7 @@ from harness.engines.prompt import load_renderer
 from harness.engines.select import open_engine
 from harness.engines.types import Message, Request, Sampling
 from harness.items.probes.catalogue import FAMILIES
-from harness.items.probes.generate import training_samples
+from harness.items.probes.generate import probes, training_samples
 from harness.items.schema import Item
 from harness.scoring.score import score_answer
 
@@ -55,6 +59,23 @@ def chat(output: Path, count: int) -> None:
             row = {"messages": _turns(item, item.answer), "genre": item.genre}
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
     click.echo(f"{output}: {count:,} chats")
+
+
+@main.command()
+@click.argument("output", type=click.Path(path_type=Path))
+@click.option("--per-family", default=24, show_default=True)
+def evalset(output: Path, per_family: int) -> None:
+    """Evaluation items of the same families, of level 1."""
+    families = [one for one in FAMILIES if one.name in (*OLD, *NEW)]
+    found = probes(families, levels=(1,), per_level=per_family)
+    output.mkdir(parents=True, exist_ok=True)
+    with (output / "items.jsonl").open("w", encoding="utf-8") as file:
+        for item in found:
+            file.write(json.dumps(_stated(asdict(item)), ensure_ascii=False) + "\n")
+    header = ("name: tiny", "version: 1", "licence: Apache-2.0", "made-by: probes", "reviewed: no")
+    text = "---\n" + "\n".join(header) + "\n---\nEvaluation probes of the tiny examples.\n"
+    (output / "card.md").write_text(text, encoding="utf-8")
+    click.echo(f"{output}: {len(found)} items of {len(families)} families")
 
 
 @main.command()
@@ -92,6 +113,13 @@ def pairs(checkpoint: Path, output: Path, questions: int, samples: int) -> None:
             }
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
     click.echo(f"{output}: {len(both):,} pairs from {questions:,} questions")
+
+
+def _stated(value: Any) -> Any:
+    """Without the entries that say nothing."""
+    if isinstance(value, dict):
+        return {name: _stated(one) for name, one in value.items() if one not in (None, "", (), [])}
+    return value
 
 
 def _turns(item: Item, answer: str = "") -> list[dict[str, str]]:

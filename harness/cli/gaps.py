@@ -13,8 +13,6 @@ from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.gaps.measure import Gaps
-    from harness.gaps.plan import Plan
-    from harness.gaps.policies import Share
     from harness.report.gaps import GapReport
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -142,6 +140,7 @@ def measure(
     `harness synthesize` takes. Nothing is asked of any model.
     """
     from harness.gaps.measure import Rule, measure_gaps
+    from harness.gaps.next_round import next_round
     from harness.gaps.policies import Share
     from harness.gaps.target import find_sides
     from harness.report.gaps import GapReport
@@ -158,7 +157,9 @@ def measure(
     plan = None
     if samples is not None:
         share = Share(keep=keep, least=least)
-        plan = _plan(path, gaps, samples, policy, share, seed, number, advice)
+        plan = next_round(
+            path, gaps, samples, policy=policy, share=share, seed=seed, number=number, advice=advice
+        )
     report = GapReport(gaps, tuple(advice), plan)
     _print(report, output, everything)
     if plan is not None and plan_file is not None:
@@ -273,45 +274,6 @@ def _teacher(
     if own or (side.target is not None and side.target.run == side.student.run is not None):
         return []
     return teacher_advice(gaps, margin)
-
-
-def _plan(
-    path: Path,
-    gaps: Gaps,
-    samples: int,
-    policy: str,
-    share: Share,
-    seed: int,
-    number: int | None,
-    advice: list[str],
-) -> Plan:
-    from harness.gaps.demand import make_plan
-    from harness.gaps.record import past_lines
-    from harness.report.formats import format_report
-    from harness.store.rounds import round_gains, rounds
-
-    students = [suite.side.student for suite in gaps.suites]
-    run = students[0].run or ""
-    if number is None:
-        number = 1 + max((one.round for one in rounds(path, run)), default=0)
-    formats = {
-        suite.side.suite: format_report(path, suite.side.student).gaps
-        for suite in gaps.suites
-        if suite.side.metric == "strict"
-    }
-    return make_plan(
-        gaps,
-        samples,
-        fingerprint=students[0].fingerprint,
-        policy=policy,
-        seed=seed,
-        round=number,
-        share=share,
-        formats=formats,
-        gains=round_gains(path),
-        replayed=past_lines(path, run),
-        advice=advice,
-    )
 
 
 def _counts(pairs: tuple[str, ...]) -> dict[tuple[str, str], int]:

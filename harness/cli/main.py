@@ -17,7 +17,7 @@ COMMANDS = {
     "compare": ("harness.cli.compare", "Say what a checkpoint broke, with an exit status."),
     "leaderboard": ("harness.cli.leaderboard", "Rank what was measured, with intervals."),
     "report": ("harness.cli.report", "One HTML file: the verdict, the curves, every flipped item."),
-    "arena": ("harness.cli.arena", "Battles between models: import, play, rate, choose the next."),
+    "arena": ("harness.cli.arena", "Battles between models: import, play, vote, rate, pair."),
     "show": ("harness.cli.show", "Read one evaluation: items, answers, failures."),
     "browse": ("harness.cli.browse", "Look through the store: items, answers, two side by side."),
     "format": ("harness.cli.format", "What is lost to output format, what to knowledge."),

@@ -23,6 +23,11 @@ from harness.cli.options import store_option
     metavar="CHECKPOINT",
     help="Compare the last checkpoint with this one [the last good one, else the one before].",
 )
+@click.option(
+    "--target",
+    metavar="CKPT|GOALS.YAML|best",
+    help="What gaps are measured to, as in `harness gaps` [the first rival, else the best].",
+)
 @click.option("--title", help="Of the page.")
 @click.option(
     "--figures",
@@ -44,6 +49,7 @@ def command(
     output: Path | None,
     suites: str,
     base: str | None,
+    target: str | None,
     title: str | None,
     figures: Path | None,
     kind: str,
@@ -75,13 +81,13 @@ def command(
     from harness.report.page.gather import gather
 
     wanted = [name.strip() for name in suites.split(",") if name.strip()]
-    page = gather(path, names, suites=wanted, base=base, title=title)
-    target = output or Path("reports") / report_name(names[0])
-    write(page, target)
+    page = gather(path, names, suites=wanted, base=base, target=target, title=title)
+    written = output or Path("reports") / report_name(names[0])
+    write(page, written)
     click.echo(page.headline.verdict)
-    click.echo(f"{target} ({target.stat().st_size / 1e6:.1f} MB)")
+    click.echo(f"{written} ({written.stat().st_size / 1e6:.1f} MB)")
     if output is None:
-        write_index(path, target.parent)
+        write_index(path, written.parent)
     if figures is not None:
         saved = save_figures(page, figures, kind)
         click.echo(f"{len(saved)} figures in {figures}")

@@ -13,7 +13,7 @@ from harness.report.cells import sparkline
 from harness.report.training import Stretch, TrainingHealth
 from harness.statistics.training_health import Anomaly
 
-WIDE = 100
+WIDE = 120
 # Columns that a narrow terminal has no room for.
 _WHERE_WIDE = {"tokens", "rate", "MFU", "grads"}
 # Anomalies that are named one by one.

@@ -8,15 +8,16 @@ Each step of a battle is durable before the voter is told of it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import SystemRandom
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from harness.arena.conversation import (
     SIDES,
@@ -29,6 +30,7 @@ from harness.arena.conversation import (
     cast,
     hear,
 )
+from harness.engines.prompt import first_line
 from harness.engines.types import Generation, Message, Sampling
 from harness.errors import HarnessError
 from harness.store import conversations, write
@@ -43,6 +45,8 @@ T = TypeVar("T")
 _REMEMBERED = 1_000
 # Voters see text at most so often; seconds.
 _BEAT = 0.05
+# Seconds that another program's lock on the database is waited for; what is spooled is safe.
+_WAIT = 5.0
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class Live:
     saved    its state as the store has it
     pages    HTML of ended answers, by turn and side
     changed  set, and replaced by a new one, whenever there is something new
+    ending   held while an answer's end is made durable, before anybody is told
     """
 
     held: Conversation
@@ -81,6 +86,7 @@ class Live:
     heard: dict[Side, str] = field(default_factory=lambda: {"a": "", "b": ""})
     pages: dict[tuple[int, Side], str] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    ending: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def tell(self) -> None:
         self.changed.set()
@@ -100,6 +106,8 @@ class Stage:
         self._tasks: set[asyncio.Task[None]] = set()
         # DuckDB takes one configuration at a time in a process: all its connections take turns.
         self._books = ThreadPoolExecutor(1, thread_name_prefix="store")
+        # Saving needs no connection, and waits for nothing else.
+        self._disk = ThreadPoolExecutor(8, thread_name_prefix="disk")
 
     async def start(self, key: str, session: str, draw: Draw, language: str) -> Live | None:
         """Begins a battle of two models that the pairing policy chose; None where there is one of
@@ -108,7 +116,7 @@ class Stage:
         Raises BusyError, and HarnessError where it cannot be saved.
         """
         self._require_room(session)
-        if await self._known(key):
+        if await self.find(key) is not None:
             return None
         names = tuple(self.speakers)
         playing = [
@@ -138,8 +146,10 @@ class Stage:
             },
             language=language,
         )
-        if key in self._lives:  # the same form, while this one was being looked up
+        # Others came while the store was read: the same form, or other battles of this voter.
+        if key in self._lives:
             return None
+        self._require_room(session)
         live = self._lives[key] = Live(held)
         await self._begin(live, None)
         return live
@@ -154,7 +164,7 @@ class Stage:
 
     async def _begin(self, live: Live, before: Conversation | None) -> None:
         try:
-            await self._save(live)
+            await self._save(live, live.held)
         except HarnessError:
             if before is None:
                 del self._lives[live.held.id]
@@ -170,7 +180,7 @@ class Stage:
         # From here on another vote is refused; nothing is awaited in between.
         live.held = cast(before, ballot, datetime.now(UTC))
         try:
-            await self._save(live)
+            await self._save(live, live.held)
         except HarnessError:
             live.held = before
             raise
@@ -250,9 +260,10 @@ class Stage:
             if live.held.state == "answering":
                 live.held = _broken_off(live.held)
             if live.saved is not live.held:
-                await self._keep(live)
+                await self._keep(live, live.held)
         await self.read(lambda: None)
         self._books.shutdown()
+        self._disk.shutdown()
         await asyncio.gather(
             *(asyncio.to_thread(speaker.close) for speaker in self.speakers.values())
         )
@@ -262,8 +273,6 @@ class Stage:
         # Where one fails the battle is over: the other need not go on.
         wanted = {"wanted": True}
         await asyncio.gather(*(self._answer(live, side, wanted) for side in SIDES))
-        await self._keep(live)
-        live.tell()
 
     async def _answer(self, live: Live, side: Side, both: dict[str, bool]) -> None:
         loop = asyncio.get_running_loop()
@@ -287,7 +296,8 @@ class Stage:
             return both["wanted"]
 
         def done(generation: Generation) -> None:
-            loop.call_soon_threadsafe(_settle, future, generation)
+            with contextlib.suppress(RuntimeError):  # the server has ended meanwhile
+                loop.call_soon_threadsafe(_settle, future, generation)
 
         number = len(live.held.turns)
         key = f"{live.held.id} {number} {side}"
@@ -304,6 +314,9 @@ class Stage:
         except asyncio.CancelledError:
             both["wanted"] = False
             raise
+        except Exception as error:  # a battle must not stay open for ever
+            log.exception("%s failed", speaker.name)
+            made = Generation(key, live.heard[side], "error", error=first_line(error))
         if made.finish_reason == "error":
             both["wanted"] = False
             log.warning("%s failed: %s", speaker.name, made.error)
@@ -316,24 +329,27 @@ class Stage:
             made.completion_tokens,
             loop.time() - started,
         )
-        live.held = hear(live.held, side, reply, datetime.now(UTC))
+        async with live.ending:
+            held = hear(live.held, side, reply, datetime.now(UTC))
+            if held.state != "answering":
+                await self._keep(live, held)
+            live.held = held
         live.tell()
 
-    async def _save(self, live: Live) -> None:
-        held = live.held
+    async def _save(self, live: Live, held: Conversation) -> None:
         # Shielded: a voter who goes away must not keep a vote from the disk.
-        await asyncio.shield(asyncio.to_thread(conversations.save, self.store, held))
+        saving = asyncio.get_running_loop().run_in_executor(
+            self._disk, conversations.save, self.store, held
+        )
+        await asyncio.shield(saving)
         live.saved = held
 
-    async def _keep(self, live: Live) -> None:
-        """Saves what nobody waits for; a full disk is for the log."""
+    async def _keep(self, live: Live, held: Conversation) -> None:
+        """Saves what no form waits for; a full disk is for the log."""
         try:
-            await self._save(live)
+            await self._save(live, held)
         except HarnessError as error:
             log.error("%s", error)
-
-    async def _known(self, key: str) -> bool:
-        return await self.find(key) is not None
 
     def _require_room(self, session: str) -> None:
         answering = [
@@ -350,13 +366,13 @@ class Stage:
 
     def _ingest(self) -> None:
         try:
-            write.ingest(self.store)
+            write.ingest(self.store, wait=_WAIT)
         except HarnessError as error:
             # It stays spooled, and durable; the next one takes it in.
             log.warning("%s", error)
 
-    def _background(self, work: object) -> None:
-        task: asyncio.Task[None] = asyncio.create_task(work)  # type: ignore[arg-type]
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -16,6 +16,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ from training.synthesis.screening import Outcome, Screen, passed
 from training.synthesis.shards import LINEAGE, Row, samples_in
 from training.synthesis.supply import Job, Supply, answered
 from training.synthesis.types import Sample
-from training.synthesis.work import IDENTITY, LineState, Work
+from training.synthesis.work import HELD_OUT, IDENTITY, LineState, Work
 
 WORK = "work"
 # Texts shown to the index at once where it is filled again.
@@ -101,23 +102,24 @@ def synthesize(
     earlier = _earlier(output, home)
     identity = _identity(plan, entries, screen, settings, asking)
     work = Work(home / WORK, {**identity, "after": earlier})
-    states = work.states(len(plan.lines))
-    making = _Making(plan, entries, screen, settings, asking, report, work, states)
-    _remember(screen, output, earlier, work)
-    stopped = making.run()
-    made = Made(
-        plan=plan,
-        states=tuple(states),
-        generators=tuple(entry.id for entry in entries),
-        filters=screen.names,
-        evalsets=dict(screen.evalsets),
-        earlier=tuple(earlier),
-        teacher=asking.teacher.about if asking else None,
-        spent=asking.spent if asking else None,
-        closest=tuple(screen.closest()),
-        stopped=stopped,
-    )
-    return write_round(home, made, work)
+    with closing(work):
+        states = work.states(len(plan.lines))
+        making = _Making(plan, entries, screen, settings, asking, report, work, states)
+        _remember(screen, output, earlier, work)
+        stopped = making.run()
+        made = Made(
+            plan=plan,
+            states=tuple(states),
+            generators=tuple(entry.id for entry in entries),
+            filters=screen.names,
+            evalsets=dict(screen.evalsets),
+            earlier=tuple(earlier),
+            teacher=asking.teacher.about if asking else None,
+            spent=asking.spent if asking else None,
+            closest=tuple(screen.closest()),
+            stopped=stopped,
+        )
+        return write_round(home, made, work)
 
 
 def _identity(
@@ -133,7 +135,7 @@ def _identity(
         "generators": sorted({entry.id for entry in entries}),
         "teacher": asking.teacher.about.identity if asking else "",
         "filters": list(screen.names),
-        "evalsets": dict(screen.evalsets),
+        HELD_OUT: dict(screen.evalsets),
         "attempts": settings.attempts,
         "harness": __version__,
     }

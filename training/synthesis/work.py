@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from harness.errors import HarnessError
 from training.synthesis.shards import Row, read_metadata, read_shard, replace_text, write_shard
 from training.synthesis.types import Dropped, Sample
 
 IDENTITY = "identity.json"
+# The entry of an identity that counts the evaluation items.
+HELD_OUT = "evalsets"
 # Of what is dropped at each stage so much is kept for the reader of the card.
 EXAMPLES = 3
 
@@ -65,13 +68,14 @@ class LineState:
 class Work:
     """A directory of committed chunks, each a file that is whole or not there.
 
-    Raises HarnessError where it was begun under another identity: its samples would not be those
-    of one round.
+    Where evaluation items have come since it was begun it begins anew. Raises HarnessError where
+    anything else of its identity differs: its samples would not be those of one round; and where
+    another process is at it, or the directory cannot be written.
     """
 
     def __init__(self, home: Path, identity: Mapping[str, Any]) -> None:
         self.home = home
-        home.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(home)
         begun = home / IDENTITY
         text = json.dumps(identity, ensure_ascii=False, sort_keys=True, indent=1)
         if not begun.exists():
@@ -79,7 +83,14 @@ class Work:
             return
         before = json.loads(begun.read_text(encoding="utf-8"))
         now = json.loads(text)
-        if changed := sorted(key for key in now if now[key] != before.get(key)):
+        changed = sorted(key for key in now if now[key] != before.get(key))
+        if changed == [HELD_OUT]:
+            # What was kept has not been compared with what has come: from the beginning, for
+            # which replies are in the journal.
+            for part in self.parts():
+                part.unlink()
+            replace_text(begun, text)
+        elif changed:
             raise HarnessError(
                 f"{home.parent}: begun under another {changed[0]} ({_short(before, changed[0])}, "
                 f"now {_short(now, changed[0])}); repeat the command as it was, or name another "
@@ -112,11 +123,34 @@ class Work:
         path = self.home / f"part-{teacher:d}-{line:06d}-{start:012d}.parquet"
         write_shard(path, rows, {"line": line, "state": state.to_dict()})
 
+    def close(self) -> None:
+        """Lets another process go on with it."""
+        self._lock.close()
+
     def remove(self) -> None:
         """Deletes all of it, once the round's shards stand."""
         for path in list(self.home.iterdir()):
             path.unlink(missing_ok=True)
         self.home.rmdir()
+
+
+def _locked(home: Path) -> IO[str]:
+    """A file in the directory that this process alone has locked; a kill unlocks it."""
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        lock = (home / ".lock").open("w")
+    except OSError as error:
+        raise HarnessError(
+            f"{home}: cannot be written ({error.strerror}); name another --output"
+        ) from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise HarnessError(
+            f"{home.parent}: another process is making this round; wait for it, or stop it"
+        ) from None
+    return lock
 
 
 def _short(values: Mapping[str, Any], key: str) -> str:

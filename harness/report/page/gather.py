@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,11 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
-from harness.report.page import figures
+from harness.report.page import charts, figures
 from harness.report.page.curves import TOTAL, Panel, Subject, collect
-from harness.report.page.figures import Figure
+from harness.report.page.drawing import Figure
 from harness.report.page.headline import Headline, headline, spans
 from harness.report.page.items import Rows, answer_rows, flip_rows
+from harness.report.page.sections import (
+    ArenaSection,
+    GapSection,
+    TrainingSection,
+    arena_section,
+    gaps_section,
+    judge_rows,
+    training_section,
+)
 
 if TYPE_CHECKING:
     from harness.regression.compare import Comparison
@@ -47,18 +55,6 @@ class SuiteSection:
 
 
 @dataclass(frozen=True)
-class ArenaSection:
-    """Ratings of one kind of battle, and adjusted win rates of each model against each."""
-
-    kind: str
-    battles: int
-    figure: Figure
-    rows: tuple[dict[str, Any], ...]
-    models: tuple[str, ...]
-    matrix: dict[tuple[str, str], float]
-
-
-@dataclass(frozen=True)
 class Page:
     """A whole report.
 
@@ -73,6 +69,8 @@ class Page:
     sections: tuple[SuiteSection, ...]
     verdicts: tuple[dict[str, Any], ...]
     compared: tuple[str, str] | None
+    gaps: GapSection | None
+    training: TrainingSection | None
     arena: tuple[ArenaSection, ...]
     judges: tuple[dict[str, Any], ...]
     rows: Rows | None
@@ -82,6 +80,7 @@ class Page:
     @property
     def figures(self) -> list[Figure]:
         found = [figure for section in self.sections for figure in section.every]
+        found += self.training.figures if self.training is not None else ()
         return found + [one.figure for one in self.arena]
 
 
@@ -91,12 +90,15 @@ def gather(
     *,
     suites: Sequence[str] = (),
     base: str | None = None,
+    target: str | None = None,
     title: str | None = None,
 ) -> Page:
     """The report on a run, a checkpoint or an evaluation, beside rivals; see `curves.collect`.
 
     base  what the last checkpoint is compared with; left out, for a run the checkpoint before its
           last break where one lasts, else the checkpoint before the last
+
+    target  what gaps are measured to, as in `harness gaps`; left out, the first rival or the best
 
     Raises HarnessError for unknown names and where nothing is scored.
     """
@@ -115,8 +117,10 @@ def gather(
         sections,
         _verdicts(comparison),
         _sides(comparison),
-        _arena(path, subject),
-        _judges(subject, path),
+        gaps_section(path, subject, target, suites),
+        training_section(path, subject),
+        arena_section(path, subject),
+        judge_rows(subject, path),
         _rows(path, subject, comparison),
         _made(subject),
         (*subject.notes, *(analysis.run.notes if analysis is not None else ())),
@@ -206,7 +210,7 @@ def _section(
         _mixture(subject, panel) if several and number == 0 else None,
         tuple(drawn),
         figures.heat_map(panel) if several else None,
-        figures.radar(panel),
+        charts.radar(panel),
         bars,
         formats,
         len(genres) - len(shown),
@@ -264,7 +268,7 @@ def _formats(
     )
     if not any(row["lost"] or row["choice"] is not None for row in rows):
         return rows, None
-    return rows, figures.format_bars(rows, f"format-{number}")
+    return rows, charts.format_bars(rows, f"format-{number}")
 
 
 def _verdicts(comparison: Comparison | None) -> tuple[dict[str, Any], ...]:
@@ -285,53 +289,6 @@ def _sides(comparison: Comparison | None) -> tuple[str, str] | None:
         return None
     pair = comparison.suites[0].pair
     return pair.base.checkpoint, pair.cand.checkpoint
-
-
-def _arena(path: Path, subject: Subject) -> tuple[ArenaSection, ...]:
-    """Boards of battles in which the subject or one of its checkpoints took part."""
-    from harness.report.arena import Wanted, arena_boards, pairings
-    from harness.store import battles
-    from harness.store.battles import Selection
-
-    kinds = battles.kinds(path)
-    if not kinds:
-        return ()
-    own = {subject.name, *subject.rivals}
-    own |= {point.checkpoint for panel in subject.panels for point in panel.total.points}
-    try:
-        boards, _ = arena_boards(path, Selection(), Wanted(), by_genre=False)
-    except HarnessError:
-        return ()
-    found = []
-    for number, board in enumerate(boards):
-        rows = [one.to_dict() for one in board.ratings.rows]
-        if not own & {row["model"] for row in rows}:
-            continue
-        table = battles.load_table(path, Selection(kinds=board.kinds))
-        met = pairings(table)
-        found.append(
-            ArenaSection(
-                "+".join(board.kinds),
-                board.battles,
-                figures.ratings(rows, f"ratings-{number}"),
-                tuple(rows),
-                tuple(row["model"] for row in rows),
-                {(one.model, one.opponent): one.rate.mean * 100 for one in met},
-            )
-        )
-    return tuple(found)
-
-
-def _judges(subject: Subject, path: Path) -> tuple[dict[str, Any], ...]:
-    """What is known of each judge from the subject's own evaluations: calls, failures, noise."""
-    from harness.report.judged import judged_boards, to_dict
-
-    latest = {panel.latest.id for panel in subject.panels if panel.judge and panel.latest}
-    if not latest:
-        return ()
-    boards, _ = judged_boards(path, every_checkpoint=True)
-    rows = [to_dict(board, one) for board in boards for one in board.standings]
-    return tuple(row for row in rows if row["evaluation"] in latest and row["judge"])
 
 
 def _rows(path: Path, subject: Subject, comparison: Comparison | None) -> Rows | None:
@@ -368,8 +325,3 @@ def _made(subject: Subject) -> tuple[dict[str, Any], ...]:
         for panel in subject.panels
         if panel.latest is not None
     )
-
-
-def finite(value: float | None) -> bool:
-    """Whether a number can be printed."""
-    return value is not None and math.isfinite(value)
