@@ -20,7 +20,8 @@ from rich.text import Text
 from harness.errors import HarnessError
 from harness.report.cells import Name, laid_out, shortened
 from harness.report.choice import Choice, parse_since
-from harness.report.live import progress, running, watch
+from harness.report.live import progress, watch
+from harness.store.running import running
 from tests.comparison_store import MadeItem, MadeScores, by_item, keep, rate, strict
 from tests.leaderboard_cli import Run, command
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,33 +12,13 @@ from rich.live import Live
 from rich.text import Text
 
 from harness.report.cells import Cell, Name, laid_out
-from harness.store.queries import EvaluationRow, counts, evaluations, last_answered, refresh
+from harness.store.queries import refresh
+from harness.store.running import Running, running
 from harness.visible import visible
 
 _BAR, _NARROW_BAR, _NARROW = 20, 10, 100
 # Without an answer for so long, an evaluation may have been killed.
 _SILENT_SECONDS = 600.0
-
-
-@dataclass(frozen=True)
-class Running:
-    """An evaluation that runs: done and failed of planned requests, and when the last answer came
-    (None before the first)."""
-
-    evaluation: EvaluationRow
-    done: int
-    failed: int
-    answered_at: datetime | None
-
-
-def running(path: Path, suites: Sequence[str] = ()) -> list[Running]:
-    """The running evaluations of some suites, of all when empty, oldest first."""
-    found = []
-    for row in evaluations(path, "e.state = 'running'"):
-        if not suites or row.suite in suites:
-            done, failed, _ = counts(path, row.id)
-            found.append(Running(row, done, failed, last_answered(path, row.id)))
-    return found
 
 
 def watch(

@@ -194,17 +194,6 @@ def counts(
     return int(done), int(failed), {name: int(number) for name, number in classes}
 
 
-def last_answered(path: Path, evaluation: str) -> datetime | None:
-    """When the latest answer of an evaluation came; None before the first."""
-    with connect(path, read_only=True) as connection:
-        row = connection.execute(
-            "SELECT max(g.created_at) FROM requests r JOIN generations g USING (key) "
-            "WHERE r.evaluation = ?",
-            [evaluation],
-        ).fetchone()
-    return row[0] if row else None
-
-
 def evaluations(path: Path, where: str = "true", values: Iterable[Any] = ()) -> list[EvaluationRow]:
     """Evaluations, oldest first."""
     with connect(path, read_only=True) as connection:
