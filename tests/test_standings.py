@@ -10,7 +10,7 @@ import pytest
 from harness.evaluate import evaluate
 from harness.protocols.catalogue import open_suite, spread
 from harness.protocols.short_answer import ShortAnswer
-from harness.report.leaderboard import sparkline, thin
+from harness.report.cells import sparkline, thin
 from harness.report.standings import boards
 from tests.test_evaluate import CHECKPOINT, ScriptedEngine, letter, render
 

@@ -77,6 +77,32 @@ def scores(
         click.echo(f"{result.passed_over:,} JSON files hold no results; passed over.")
 
 
+@command.command("table")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--name", metavar="NAME", help="What to call the table [the file's name].")
+@click.option("--licence", metavar="L", help="Its licence and owner, as captions tell it.")
+@store_option
+def table(file: Path, name: str | None, licence: str | None, store: str | None) -> None:
+    """Import a score table that others published: a CSV (model, benchmark, value, or a column a
+    benchmark), or YAML as the Swallow leaderboard has it.
+
+    `harness leaderboard --published` shows it, marked as imported.
+    """
+    from harness.import_table import import_table
+    from harness.store.database import store_path
+
+    result = import_table(file, store=store_path(store), name=name, licence=licence)
+    groups = ", ".join(filter(None, result.groups))
+    click.echo(
+        f"{file}: {result.scores:,} scores of {result.models:,} models"
+        + (f" in {groups}" if groups else "")
+        + f", as {result.source}"
+        + ("" if result.changed else "; the store had them already")
+    )
+    if result.passed_over:
+        click.echo(f"columns without numbers, passed over: {', '.join(result.passed_over)}")
+
+
 @command.command("fastchat")
 @click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option(

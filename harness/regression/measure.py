@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,14 +59,20 @@ class Measured:
         return f"{self.genre}/{self.dataset}/{self.metric}"
 
 
-def measure_pairs(suite: str, scores: PairedScores, level: float = 0.9) -> list[Measured]:
+def measure_pairs(
+    suite: str, scores: PairedScores, level: float = 0.9, metrics: Collection[str] | None = None
+) -> list[Measured]:
     """Every metric of a suite, overall first, then each genre followed by its datasets.
+
+    metrics  only these
 
     The mean over genres, and over the datasets of a genre, weighs them alike, as the leaderboard
     does; categories of Jaster that stand aside there stand aside here.
     """
     found: list[Measured] = []
     for code, metric in sorted(enumerate(scores.metric.labels), key=lambda entry: entry[1]):
+        if metrics is not None and metric not in metrics:
+            continue
         rows = np.flatnonzero(scores.metric.codes == code)
         found += _of_metric(suite, metric, scores, rows, level)
     return found

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
@@ -15,53 +15,57 @@ from harness.arena.pairing import Proposal
 from harness.arena.ratings import Rating
 from harness.arena.variants import POSITION
 from harness.report.arena import ArenaBoard, Pairing
+from harness.report.cells import Cell, Name, caption, fits, laid_out
 
 _BAR = 18
-# Columns that a rating's row takes beside the model's name.
-_FIXED = 60
 
 
 def print_arena(console: Console, boards: Sequence[ArenaBoard]) -> None:
     for board in boards:
-        _print_board(console, board)
+        console.print(drawn(board, console.width))
 
 
-def _print_board(console: Console, board: ArenaBoard) -> None:
+def drawn(board: ArenaBoard, width: int) -> Group:
+    """A board in `width` columns, and what its numbers are."""
     ratings = board.ratings
-    names = max(cell_len(one.model) for one in ratings.rows)
-    genres = list(board.genres)
-    room = console.width - _FIXED - min(names, 40)
-    wide = room >= sum(max(6, len(genre) + 1) for genre in genres)
-    table = _table(f"arena   {' + '.join(board.kinds)}   {ratings.method}")
-    table.add_column("#", justify="right", no_wrap=True)
-    table.add_column("model", overflow="ellipsis", no_wrap=True, max_width=None if wide else 40)
-    table.add_column("rating", justify="right", no_wrap=True, min_width=6)
-    table.add_column(f"{ratings.level:.0%}".replace("%", " %"), justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, min_width=_BAR)
-    table.add_column("battles", justify="right", no_wrap=True)
-    table.add_column("win", justify="right", no_wrap=True, min_width=4)
-    for genre in genres if wide else ():
-        table.add_column(genre, justify="right", no_wrap=True)
-    low = min(one.low for one in ratings.rows)
-    high = max(one.high for one in ratings.rows)
-    for one in ratings.rows:
-        cells: list[Text | str] = [
-            str(one.rank),
-            Text(one.model),
-            Text(f"{one.rating:.0f}", style="bold"),
-            Text(f"{one.low:.0f}–{one.high:.0f}", style="dim"),
-            _whisker(one, low, high),
-            f"{one.battles:,}",
-            f"{one.win_rate * 100:.0f} %",
-        ]
-        if wide:
-            cells += [_genre(board.genres[genre].get(one.model)) for genre in genres]
-        table.add_row(*cells)
-    console.print(table)
-    console.print(Text(_caption(board, wide), style="dim"))
-    for name, (value, from_, to) in (ratings.terms or {}).items():
-        console.print(Text(_term(name, value, from_, to), style="yellow"))
-    console.print()
+    for detail in (3, 2, 1, 0):
+        headings = _headings(board, detail)
+        rows = [_cells(board, one, detail) for one in ratings.rows]
+        if fits(headings, rows, width):
+            break
+    title = f"arena   {' + '.join(board.kinds)}   {ratings.method}"
+    table = laid_out(title, headings, rows, width)
+    wide = detail == 3
+    terms = [
+        Text(_term(name, value, from_, to), style="yellow")
+        for name, (value, from_, to) in (ratings.terms or {}).items()
+    ]
+    return Group(table, caption([_caption(board, wide)]), *terms, Text())
+
+
+def _headings(board: ArenaBoard, detail: int) -> list[str]:
+    """3: ratings by genre too; 2: without them; 1: without battles; 0: without the whisker."""
+    found = ["#", "model", "rating", f"{board.ratings.level * 100:.0f} %"]
+    found += [""] if detail else []
+    found += ["battles"] if detail > 1 else []
+    return [*found, "win", *(board.genres if detail == 3 else ())]
+
+
+def _cells(board: ArenaBoard, one: Rating, detail: int) -> list[Cell]:
+    low = min(row.low for row in board.ratings.rows)
+    high = max(row.high for row in board.ratings.rows)
+    cells: list[Cell] = [
+        str(one.rank),
+        Name(one.model),
+        Text(f"{one.rating:.0f}", style="bold"),
+        Text(f"{one.low:.0f}–{one.high:.0f}", style="dim"),
+    ]
+    cells += [_whisker(one, low, high)] if detail else []
+    cells += [f"{one.battles:,}"] if detail > 1 else []
+    cells.append(f"{one.win_rate * 100:.0f} %")
+    if detail == 3:
+        cells += [_genre(board.genres[genre].get(one.model)) for genre in board.genres]
+    return cells
 
 
 def _table(title: str) -> Table:

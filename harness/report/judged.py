@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from harness.store.judgments import AnswerScores, Judged, Spent, answer_scores, 
 from harness.store.queries import EvaluationRow, evaluations, protocol_definition
 
 HIGHEST = 10.0
+# The names of the totals (`docs/leaderboard.md`), by how the protocol averages.
+AGGREGATES = {"rows": "rating-mean", "genres": "genre-mean", "repeats": "repeat-mean"}
 # Whoever has judged: (judge, hash of the set of prompts); None where nobody has.
 JudgeKey = tuple[str, str] | None
 
@@ -61,15 +63,33 @@ class JudgedScores:
 
 @dataclass(frozen=True)
 class JudgedStanding:
-    """A row; rank as in `standings.Standing`, None without a score."""
+    """A row; rank, trajectory and before as in `standings.Standing`, the rank None without a score,
+    scores on the scale they were given on."""
 
     rank: int | None
     scores: JudgedScores
+    trajectory: tuple[tuple[int, float], ...] = ()
+    before: EvaluationRow | None = None
+
+    @property
+    def name(self) -> str:
+        return self.scores.evaluation.checkpoint
+
+    @property
+    def evaluation(self) -> EvaluationRow:
+        return self.scores.evaluation
+
+    def genre(self, name: str) -> float | None:
+        found = self.scores.ratings.genres.get(name) if self.scores.ratings else None
+        return None if found is None else found.mean
 
 
 @dataclass(frozen=True)
 class JudgedBoard:
-    """Standings that may be compared: equal protocol, items, samples, judge and prompts."""
+    """Standings that may be compared: equal protocol, items, samples, judge and prompts.
+
+    hidden  rows that are not shown; ranks count them
+    """
 
     protocol: MtBench
     judge: JudgeKey
@@ -77,6 +97,7 @@ class JudgedBoard:
     samples: int
     standings: tuple[JudgedStanding, ...]
     genres: tuple[str, ...]
+    hidden: int = 0
 
 
 def judged_boards(
@@ -216,25 +237,41 @@ def _style(answers: Sequence[AnswerScores]) -> dict[str, float]:
 def _board(
     protocol: MtBench, judge: JudgeKey, scores: Sequence[JudgedScores], every_checkpoint: bool
 ) -> JudgedBoard:
-    latest: dict[str, JudgedScores] = {}
-    for one in sorted(
-        scores, key=lambda one: (one.evaluation.step or 0, one.evaluation.started_at)
-    ):
+    # An evaluation of other seeds may stand twice for one checkpoint: the later one counts.
+    current = {
+        one.evaluation.fingerprint: one
+        for one in sorted(scores, key=lambda one: one.evaluation.started_at)
+    }
+    runs: dict[str, list[JudgedScores]] = defaultdict(list)
+    for one in current.values():
         row = one.evaluation
-        run = f"run {row.run}" if row.run is not None and row.step is not None else ""
-        latest[row.fingerprint if every_checkpoint or not run else run] = one
-    rows = sorted(
-        latest.values(),
-        key=lambda one: (-one.ratings.score.mean if one.ratings else 0, one.evaluation.checkpoint),
+        is_part_of_run = row.run is not None and row.step is not None
+        runs[f"run {row.run}" if is_part_of_run else row.fingerprint].append(one)
+    found: list[JudgedStanding] = []
+    for members in runs.values():
+        members.sort(key=lambda one: one.evaluation.step or 0)
+        path = tuple(
+            (one.evaluation.step, one.ratings.score.mean)
+            for one in members
+            if one.evaluation.step is not None and one.ratings is not None
+        )
+        before = [None, *(one.evaluation for one in members[:-1])]
+        rows = [
+            JudgedStanding(None, one, path, last) for one, last in zip(members, before, strict=True)
+        ]
+        found += rows if every_checkpoint else rows[-1:]
+    found.sort(
+        key=lambda one: (-one.scores.ratings.score.mean if one.scores.ratings else 0, one.name)
     )
-    first = rows[0].evaluation
-    present = {genre for one in rows for genre in (*one.unjudged_by_genre, *_genres(one))}
+    every = [one.scores for one in found]
+    first = every[0].evaluation
+    present = {genre for one in every for genre in (*one.unjudged_by_genre, *_genres(one))}
     return JudgedBoard(
         protocol,
         judge,
         first.items,
         first.samples,
-        tuple(JudgedStanding(_rank(one, rows), one) for one in rows),
+        tuple(replace(one, rank=_rank(one.scores, every)) for one in found),
         tuple(genre for genre in GENRES if genre in present),
     )
 
@@ -266,6 +303,7 @@ def to_dict(board: JudgedBoard, standing: JudgedStanding) -> dict[str, Any]:
         "name": row.checkpoint,
         "checkpoint": row.checkpoint,
         "step": row.step,
+        "aggregate": AGGREGATES[board.protocol.variant.aggregation],
         "score": mean(ratings.score) if ratings else None,
         "low": ratings.score.low / shown if ratings else None,
         "high": ratings.score.high / shown if ratings else None,
@@ -303,6 +341,7 @@ def to_dict(board: JudgedBoard, standing: JudgedStanding) -> dict[str, Any]:
         "done": row.done,
         "failed": row.failed,
         "state": row.state,
+        "trajectory": [[step, value / shown] for step, value in standing.trajectory],
         "evaluation": row.id,
         "fingerprint": row.fingerprint,
         "protocol_hash": row.protocol_hash,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from rich.box import SIMPLE_HEAD
-from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, Group
 from rich.text import Text
 
-from harness.report.judged import HIGHEST, JudgedBoard, JudgedScores, JudgedStanding
-from harness.report.leaderboard import sparkline
+from harness.report.cells import Cell, Name, bar, caption, fits, hidden, laid_out, sparkline, thin
+from harness.report.judged import AGGREGATES, HIGHEST, JudgedBoard, JudgedScores, JudgedStanding
+from harness.report.leaderboard import MOST_TOLD, moved, notes, older, told_moves
+from harness.report.movement import TOTAL, Movement
+from harness.report.published import Beside
+from harness.report.published_table import beside_caption, beside_cells, merged
 from harness.statistics.means import Estimate
 
 _HOW = {
@@ -23,104 +24,121 @@ _HOW = {
 
 def print_judged(console: Console, boards: Sequence[JudgedBoard], left_out: int) -> None:
     for board in boards:
-        wide = console.width >= _width_needed(board)
-        console.print(_table(board, wide, console.width))
-        console.print(Text(_caption(board, wide), style="dim"))
-        console.print()
+        console.print(drawn(board, console.width))
     if left_out:
-        console.print(
-            Text(
-                f"{left_out} older group(s) of judged evaluations, over other items or protocol "
-                "versions, are not comparable with these: --all shows them.",
-                style="dim",
-            )
+        console.print(Text(older(left_out, "judged evaluations"), style="dim"))
+
+
+def drawn(
+    board: JudgedBoard,
+    room: int,
+    moves: Mapping[str, Movement] | None = None,
+    imported: Sequence[Beside] = (),
+) -> Group:
+    """A board in `room` columns; `moves` and `imported` as for `leaderboard.drawn`."""
+    moves = moves or {}
+    for detail in (3, 2, 1, 0):
+        headings = _headings(board, detail)
+        ours = [_cells(board, one, detail, moves) for one in board.standings]
+        theirs = [_imported(board, one, detail, len(headings)) for one in imported]
+        rows = merged(
+            [(_shown(board, one), row) for one, row in zip(board.standings, ours, strict=True)],
+            [(one.score, row) for one, row in zip(imported, theirs, strict=True)],
         )
-
-
-def _width_needed(board: JudgedBoard) -> int:
-    names = max(cell_len(one.scores.evaluation.checkpoint) for one in board.standings)
-    return 60 + names + sum(max(6, len(genre)) + 2 for genre in board.genres)
-
-
-def _table(board: JudgedBoard, wide: bool, room: int) -> Table:
+        if fits(headings, rows, room):
+            break
     judge = f"judge {board.judge[0]}" if board.judge else "no judge"
-    suite = board.protocol.suite
-    table = Table(
-        title=f"{suite}   {board.protocol.id}   {judge}",
-        title_justify="left",
-        title_style="bold",
-        header_style="dim",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
-    rows = [_cells(board, one, wide) for one in board.standings]
-    headings = ["score", "95 %", *(board.genres if wide else ("genres",))]
-    if any(one.scores.verified for one in board.standings):
-        headings.append("by rule")
-    headings.append("unjudged")
-    if board.judge is not None:
-        headings.append("judge failed")
-    widths = [
-        max(cell_len(str(cell)) for cell in (heading, *(row[place] for row in rows)))
-        for place, heading in enumerate(headings, 2)
-    ]
-    # Only names are shortened where the terminal is narrow.
-    rest = sum(widths) + 2 * len(widths) + 7
-    table.add_column("#", justify="right", no_wrap=True, min_width=2)
-    table.add_column(
-        "checkpoint", overflow="ellipsis", no_wrap=True, max_width=max(12, room - rest)
-    )
-    for heading, width in zip(headings, widths, strict=True):
-        table.add_column(heading, justify="right", no_wrap=True, min_width=width)
-    for row in rows:
-        table.add_row(*row)
-    return table
+    title = f"{board.protocol.suite}   {board.protocol.id}   {judge}"
+    table = laid_out(title, headings, rows, room, left=("steps",))
+    lines = [_caption(board, detail, moves), *beside_caption(imported)]
+    return Group(table, caption(lines), Text())
 
 
-def _cells(board: JudgedBoard, standing: JudgedStanding, wide: bool) -> list[Text | str]:
-    one, row, variant = standing.scores, standing.scores.evaluation, board.protocol.variant
-    digits = 2 if variant.shown == 1 else 3
-    name = Text(row.checkpoint)
-    if row.state != "complete":
-        name.append(" (partial)", style="yellow")
-    if row.failed:
-        name.append(f" ({row.failed / max(1, row.planned):.0%} failed)", style="red")
-    cells: list[Text | str] = ["–" if standing.rank is None else str(standing.rank), name]
+def _shown(board: JudgedBoard, one: JudgedStanding) -> float | None:
+    """A score on the scale that the protocol shows."""
+    ratings = one.scores.ratings
+    return None if ratings is None else ratings.score.mean / board.protocol.variant.shown
+
+
+def _imported(board: JudgedBoard, one: Beside, detail: int, columns: int) -> list[Cell]:
+    def told(value: float) -> str:
+        return f"{value:.{2 if board.protocol.variant.shown == 1 else 3}f}"
+
+    def share(value: float) -> float:
+        variant = board.protocol.variant
+        return (value * variant.shown - variant.lowest) / (HIGHEST - variant.lowest)
+
+    cells = beside_cells(one, board.genres, told, None if detail > 1 else share)
+    return [*cells, *[""] * (columns - len(cells))]
+
+
+def _headings(board: JudgedBoard, detail: int) -> list[str]:
+    """3: all there is; 2: numbers for genres alone; 1: bars for them and the rest; 0: bars."""
+    found = ["#", "checkpoint", "score", "95 %"]
+    found += board.genres if detail > 1 else ["genres"]
+    if detail in (1, 3) and _has_rules(board):
+        found.append("by rule")
+    found.append("unjudged")
+    if detail in (1, 3) and board.judge is not None:
+        found.append("judge failed" if detail == 3 else "failed")
+    return [*found, "steps"] if detail != 2 and _has_steps(board) else found
+
+
+def _has_rules(board: JudgedBoard) -> bool:
+    return any(one.scores.verified for one in board.standings)
+
+
+def _has_steps(board: JudgedBoard) -> bool:
+    return any(len(one.trajectory) > 1 for one in board.standings)
+
+
+def _cells(
+    board: JudgedBoard, standing: JudgedStanding, detail: int, moves: Mapping[str, Movement]
+) -> list[Cell]:
+    one, variant = standing.scores, board.protocol.variant
+    digits, shown = 2 if variant.shown == 1 else 3, variant.shown
+    rank = "–" if standing.rank is None else str(standing.rank)
+    cells: list[Cell] = [rank, Name(standing.name, notes(standing.evaluation))]
     genres = one.ratings.genres if one.ratings else {}
     if one.ratings is None:
         cells += [Text("–", style="dim"), ""]
     else:
-        score, shown = one.ratings.score, variant.shown
+        score = one.ratings.score
         mean = f"{score.mean / shown:.{digits}f}"
-        if one.ratings.sd is not None:
+        if one.ratings.sd is not None and detail in (1, 3):
             mean += f" ± {one.ratings.sd / shown:.{digits}f}"
         interval = f"{score.low / shown:.{digits}f}–{score.high / shown:.{digits}f}"
-        cells += [Text(mean, style="bold"), Text(interval, style="dim")]
-    bars = [_bar(genres.get(genre), float(variant.lowest)) for genre in board.genres]
-    if wide:
         cells += [
-            Text.assemble(bar, f" {genres[genre].mean / variant.shown:.{digits}f}")
+            Text.assemble((mean, "bold"), moved(board.standings, standing, TOTAL, moves)),
+            Text(interval, style="dim"),
+        ]
+    bars = [_bar(genres.get(genre), float(variant.lowest)) for genre in board.genres]
+    if detail > 1:
+        cells += [
+            Text.assemble(
+                *((bar, " ") if detail == 3 else ()),
+                f"{genres[genre].mean / shown:.{digits}f}",
+                moved(board.standings, standing, genre, moves),
+            )
             if genre in genres
             else bar
             for genre, bar in zip(board.genres, bars, strict=True)
         ]
     else:
         cells.append(Text.assemble(*bars))
-    if any(other.scores.verified for other in board.standings):
+    if detail in (1, 3) and _has_rules(board):
         cells.append(_verified(one))
     cells.append(_share(one.unjudged, one.answers, "yellow"))
-    if board.judge is not None:
+    if detail in (1, 3) and board.judge is not None:
         cells.append(_share(sum(one.failures.values()), one.judgments, "red"))
+    if detail != 2 and _has_steps(board):
+        path = thin([(value - variant.lowest) / HIGHEST for _, value in standing.trajectory], 16)
+        cells.append(Text(sparkline(path, 1.0) if len(path) > 1 else "", style="cyan"))
     return cells
 
 
 def _bar(estimate: Estimate | None, lowest: float) -> Text:
-    if estimate is None:
-        return Text("–", style="dim")
-    share = (estimate.mean - lowest) / (HIGHEST - lowest)
-    colour = "red" if share < 1 / 3 else "yellow" if share < 2 / 3 else "green"
-    return Text(sparkline([share], 1.0), style=colour)
+    return bar(None if estimate is None else (estimate.mean - lowest) / (HIGHEST - lowest))
 
 
 def _verified(one: JudgedScores) -> str:
@@ -135,17 +153,26 @@ def _share(part: int, whole: int, style: str) -> Text:
     return Text(f"{part / whole:.0%}", style=style if part else "dim")
 
 
-def _caption(board: JudgedBoard, wide: bool) -> str:
+def _caption(board: JudgedBoard, detail: int, moves: Mapping[str, Movement]) -> str:
     variant = board.protocol.variant
     lowest, highest = variant.lowest / variant.shown, HIGHEST / variant.shown
     answers = "one answer each" if board.samples == 1 else f"{board.samples} answers each"
     lines = [
-        f"{board.items} questions, {answers}; {lowest:g} to {highest:g}, "
-        f"{_HOW[variant.aggregation]}. Intervals are clustered by question; rows whose intervals "
-        "overlap share a rank."
+        f"{board.items} questions, {answers}; {lowest:g} to {highest:g}. Score: "
+        f"{AGGREGATES[variant.aggregation]}, {_HOW[variant.aggregation]}. Intervals "
+        "are clustered by question; rows whose intervals overlap share a rank."
     ]
-    if not wide:
+    if board.hidden:
+        lines.append(hidden(board.hidden, len(board.standings)))
+    if detail < 2:
         lines.append(f"Genres: {', '.join(board.genres)}.")
+    lines += told_moves(
+        [
+            (one.name, moves[one.evaluation.id])
+            for one in board.standings
+            if one.evaluation.id in moves
+        ]
+    )
     if board.protocol.is_ours:
         what = "is right" if board.judge else "is right, or keeps to its constraints,"
         rest = "" if board.judge else "; the score is over these alone, the rest is unjudged"
@@ -158,7 +185,7 @@ def _caption(board: JudgedBoard, wide: bool) -> str:
             f"The judge of record is {variant.judge}: these scores are not comparable with "
             "published ones."
         )
-    for standing in board.standings:
+    for standing in board.standings if len(board.standings) <= MOST_TOLD else ():
         one = standing.scores
         if len(one.noise) > 1:
             parts = (f"{name} {error / variant.shown:.3f}" for name, error in one.noise.items())

@@ -2,140 +2,248 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from rich.box import SIMPLE_HEAD
-from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Table
+from rich.console import Console, Group
 from rich.text import Text
 
-from harness.report.standings import Board, Standing
+from harness.report.cells import (
+    ARROWS,
+    Cell,
+    Name,
+    arrow,
+    bar,
+    caption,
+    fits,
+    hidden,
+    laid_out,
+    sparkline,
+    thin,
+)
+from harness.report.judged import JudgedStanding
+from harness.report.movement import TOTAL, Movement
+from harness.report.published import Beside
+from harness.report.published_table import beside_caption, beside_cells, merged
+from harness.report.standings import GENRE_MEAN, Board, Standing
 from harness.statistics.means import Estimate
+from harness.store.queries import EvaluationRow
 
-_BLOCKS = "▁▂▃▄▅▆▇█"
 _MOST_STEPS = 24
+# Rows beyond which a caption does not tell of each.
+MOST_TOLD = 5
 # A sparkline's full height is at least this share: noise around zero is no mountain.
 _LEAST_TOP = 0.1
 
 
-def sparkline(values: Sequence[float], top: float) -> str:
-    """One block a value, from 0 to `top`: a flat low line is low, not stretched."""
-    if top <= 0:
-        return _BLOCKS[0] * len(values)
-    last = len(_BLOCKS) - 1
-    return "".join(_BLOCKS[min(last, max(0, round(value / top * last)))] for value in values)
-
-
-def thin(values: Sequence[float], most: int) -> list[float]:
-    """At most `most` of the values, evenly spaced, the first and the last among them."""
-    if len(values) <= most:
-        return list(values)
-    last = len(values) - 1
-    return [values[round(index * last / (most - 1))] for index in range(most)]
-
-
 def print_boards(console: Console, boards: Sequence[Board], left_out: int) -> None:
     for board in boards:
-        wide = console.width >= _width_needed(board)
-        console.print(_table(board, wide))
-        console.print(Text(_caption(board, wide), style="dim"))
-        console.print()
+        console.print(drawn(board, console.width))
     if left_out:
-        console.print(
-            Text(
-                f"{left_out} older group(s) of evaluations, over other items or protocol "
-                "versions, are not comparable with these: --all shows them.",
-                style="dim",
-            )
+        console.print(Text(older(left_out, "evaluations"), style="dim"))
+
+
+def older(number: int, what: str) -> str:
+    """What is said of groups that are left out."""
+    return (
+        f"{number} older group(s) of {what}, over other items or protocol versions, are not "
+        "comparable with these: --all shows them."
+    )
+
+
+def drawn(
+    board: Board,
+    room: int,
+    moves: Mapping[str, Movement] | None = None,
+    *,
+    by_dataset: bool = False,
+    imported: Sequence[Beside] = (),
+) -> Group:
+    """A board in `room` columns: the richest layout that fits, and what its numbers are.
+
+    moves       by evaluation, of rows that have a checkpoint before them
+    imported    rows of others' tables that stand among ours
+    by_dataset  a column a dataset instead of a genre; where they do not fit, a line each
+    """
+    moves = moves or {}
+    parts = tuple(dict.fromkeys(key for one in board.standings for key in one.measured.datasets))
+    parts = parts if by_dataset else ()
+    for detail in (2, 1, 0):
+        headings = _headings(board, detail, parts)
+        ours = [_lines(board, one, detail, parts, moves) for one in board.standings]
+        theirs = [_imported(board, one, detail, parts, len(headings)) for one in imported]
+        blocks = merged(
+            [
+                (one.measured.score.mean, own)
+                for one, own in zip(board.standings, ours, strict=True)
+            ],
+            [(one.score, [row]) for one, row in zip(imported, theirs, strict=True)],
         )
+        rows = [row for block in blocks for row in block]
+        if fits(headings, rows, room):
+            break
+    table = laid_out(f"{board.suite}   {board.protocol}", headings, rows, room, left=("steps",))
+    lines = [_caption(board, detail, moves, by_dataset and not parts)]
+    lines += beside_caption(imported)
+    return Group(table, caption(lines), Text())
 
 
-def _width_needed(board: Board) -> int:
-    """Columns that a table with a number for each genre takes, names uncut."""
-    names = max((cell_len(one.name) for one in board.standings), default=0)
-    genres = sum(max(5, len(genre)) + 2 for genre in board.genres)
-    steps = max((len(one.trajectory) for one in board.standings), default=0)
-    return 50 + names + genres + (steps + 4 if steps > 1 else 0)
-
-
-def _table(board: Board, wide: bool) -> Table:
-    table = Table(
-        title=f"{board.suite}   {board.protocol}",
-        title_justify="left",
-        title_style="bold",
-        header_style="dim",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
-    table.add_column("#", justify="right", no_wrap=True)
-    table.add_column("checkpoint", overflow="ellipsis", no_wrap=True)
-    table.add_column("score", justify="right", no_wrap=True, min_width=5)
-    table.add_column("95 %", justify="right", no_wrap=True, min_width=9)
+def _headings(board: Board, detail: int, parts: Sequence[tuple[str, str]]) -> list[str]:
     # Where a number for each genre does not fit, each genre keeps its bar.
-    for genre in board.genres if wide else ("genres",):
-        table.add_column(genre, justify="right", no_wrap=True)
-    for metric in _metrics(board, wide):
-        heading = "in format" if metric == "format" else metric
-        table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
-    steps = max((len(one.trajectory) for one in board.standings), default=0)
-    if steps > 1:
-        table.add_column("steps", no_wrap=True, min_width=max(5, min(steps, _MOST_STEPS)))
-    top = max(
-        [_LEAST_TOP]
-        + [score for one in board.standings for _, score in one.trajectory]
-        + [one.measured.score.mean for one in board.standings]
-    )
-    for one in board.standings:
-        table.add_row(*_cells(board, one, top, steps, wide))
-    return table
+    genres = ["genres"] if detail < 2 else [name for _, name in parts] or list(board.genres)
+    # "format" is a genre too.
+    long = {"format": "in format"} if detail == 2 else {}
+    metrics = [long.get(one, one) for one in _metrics(board, detail)]
+    steps = ["steps"] if _has_steps(board) else []
+    return ["#", "checkpoint", "score", "95 %", *genres, *metrics, *steps]
 
 
-def _cells(board: Board, one: Standing, top: float, steps: int, wide: bool) -> list[Text | str]:
-    measured = one.measured
-    name = Text(one.name)
-    if measured.evaluation.state != "complete":
-        name.append(" (partial)", style="yellow")
-    if measured.evaluation.failed:
-        rate = measured.evaluation.failed / max(1, measured.evaluation.planned)
-        name.append(f" ({rate:.0%} failed)", style="red")
-    score = measured.score
-    cells: list[Text | str] = [
+def _has_steps(board: Board) -> bool:
+    return any(len(one.trajectory) > 1 for one in board.standings)
+
+
+def _cells(
+    board: Board,
+    one: Standing,
+    detail: int,
+    parts: Sequence[tuple[str, str]],
+    moves: Mapping[str, Movement],
+) -> list[Cell]:
+    measured, score = one.measured, one.measured.score
+    cells: list[Cell] = [
         str(one.rank),
-        name,
-        Text(_percent(score.mean), style="bold"),
+        Name(one.name, notes(one.evaluation)),
+        Text.assemble((_percent(score.mean), "bold"), moved(board.standings, one, TOTAL, moves)),
         Text(f"{_percent(score.low)}–{_percent(score.high)}", style="dim"),
     ]
-    genres = [measured.genres.get(genre) for genre in board.genres]
-    if wide:
-        cells += [Text.assemble(_bar(one), f" {_percent_or_dash(one):>3}") for one in genres]
+    if detail < 2:
+        cells.append(Text.assemble(*(_bar(measured.genres.get(genre)) for genre in board.genres)))
+    elif parts:
+        cells += [_number(measured.datasets.get(part)) for part in parts]
     else:
-        cells.append(Text.assemble(*map(_bar, genres)))
-    cells += [_metric(measured.metrics.get(name)) for name in _metrics(board, wide)]
-    if steps > 1:
-        path = thin([value for _, value in one.trajectory], _MOST_STEPS)
-        cells.append(Text(sparkline(path, top), style="cyan") if len(path) > 1 else "")
+        cells += [
+            Text.assemble(
+                _number(measured.genres.get(genre)), moved(board.standings, one, genre, moves)
+            )
+            for genre in board.genres
+        ]
+    cells += [_metric(measured.metrics.get(name)) for name in _metrics(board, detail)]
+    if _has_steps(board):
+        cells.append(_course(board, one, (8, 8, _MOST_STEPS)[detail]))
     return cells
 
 
-def _metrics(board: Board, wide: bool) -> tuple[str, ...]:
-    """What stands beside the score; `choice` where closed label sets were scored and fits."""
+def _lines(
+    board: Board,
+    one: Standing,
+    detail: int,
+    parts: Sequence[tuple[str, str]],
+    moves: Mapping[str, Movement],
+) -> list[list[Cell]]:
+    """A row and, where datasets are wanted and have no columns, a line for each of them."""
+    cells = _cells(board, one, detail, parts, moves)
+    return [cells, *(_dataset_lines(one, parts, len(cells)) if detail < 2 else ())]
+
+
+def _imported(
+    board: Board, one: Beside, detail: int, parts: Sequence[tuple[str, str]], columns: int
+) -> list[Cell]:
+    wide = detail == 2
+    cells = beside_cells(
+        one,
+        () if wide and parts else board.genres,
+        _percent,
+        None if wide else float,
+        lambda value: f"{value * 100:.0f}",
+    )
+    return [*cells, *[""] * (columns - len(cells))]
+
+
+def _dataset_lines(
+    one: Standing, parts: Sequence[tuple[str, str]], columns: int
+) -> Iterator[list[Cell]]:
+    for part in parts:
+        found = one.measured.datasets.get(part)
+        if found is not None:
+            yield [
+                "",
+                Name(f"  {part[1]}", style="dim"),
+                Text(_percent(found.mean)),
+                Text(f"{_percent(found.low)}–{_percent(found.high)}", style="dim"),
+                _bar(found),
+                *[""] * (columns - 5),
+            ]
+
+
+def notes(row: EvaluationRow) -> Text:
+    """What stands after a name: that answers are missing."""
+    said = Text()
+    if row.state != "complete":
+        said.append(" (partial)", style="yellow")
+    if row.failed:
+        said.append(f" ({row.failed / max(1, row.planned):.0%} failed)", style="red")
+    return said
+
+
+def moved(
+    standings: Sequence[Standing | JudgedStanding],
+    one: Standing | JudgedStanding,
+    name: str,
+    moves: Mapping[str, Movement],
+) -> Text:
+    """The arrow of a score, or a blank where another row of the column has one."""
+    ways = {
+        row.evaluation.id: moves[row.evaluation.id].direction(name)
+        for row in standings
+        if row.evaluation.id in moves
+    }
+    return arrow(ways.get(one.evaluation.id), any(ways.values()))
+
+
+def _course(board: Board, one: Standing, most: int) -> Text:
+    """The run's scores up to the row's step, on one scale for the whole board."""
+    own = [value for step, value in one.trajectory if step <= (one.evaluation.step or 0)]
+    if len(own) < 2:
+        return Text()
+    top = max(
+        [_LEAST_TOP]
+        + [score for row in board.standings for _, score in row.trajectory]
+        + [row.measured.score.mean for row in board.standings]
+    )
+    return Text(sparkline(thin(own, most), top), style="cyan")
+
+
+def told_moves(pairs: Sequence[tuple[str, Movement]]) -> list[str]:
+    """One line for each row that moved: "a/step_2 since step_1: ▲ total, stem ▼ math"."""
+    lines = []
+    for name, found in pairs:
+        said = []
+        for way, (mark, _) in ARROWS.items():
+            names = [key for key, one in found.changes.items() if one.direction == way]
+            if names:
+                told = ", ".join("total" if key == TOTAL else key for key in names)
+                said.append(f"{mark} {told}")
+        if said:
+            home, slash, last = found.against.rpartition("/")
+            against = last if name.startswith(home + slash) else found.against
+            lines.append(f"{name} since {against}: {' '.join(said)}.")
+    return lines
+
+
+def _metrics(board: Board, detail: int) -> tuple[str, ...]:
+    """What stands beside the score, as far as it fits."""
     scored = {name for one in board.standings for name in one.measured.metrics}
-    names = ("format", "lenient", "choice") if wide else ("format", "lenient")
+    names = ((), ("format", "lenient"), ("format", "lenient", "choice"))[detail]
     return tuple(name for name in names if name in scored)
 
 
 def _bar(estimate: Estimate | None) -> Text:
-    if estimate is None:
-        return Text("–", style="dim")
-    share = estimate.mean
-    colour = "red" if share < 1 / 3 else "yellow" if share < 2 / 3 else "green"
-    return Text(sparkline([share], 1.0), style=colour)
+    return bar(None if estimate is None else estimate.mean)
 
 
-def _percent_or_dash(estimate: Estimate | None) -> str:
-    return "" if estimate is None else f"{estimate.mean * 100:.0f}"
+def _number(estimate: Estimate | None) -> Text:
+    """A bar and percent."""
+    told = "" if estimate is None else f"{estimate.mean * 100:.0f}"
+    return Text.assemble(_bar(estimate), f" {told:>2}")
 
 
 def _metric(estimate: Estimate | None) -> str:
@@ -146,14 +254,24 @@ def _percent(share: float) -> str:
     return f"{share * 100:.1f}"
 
 
-def _caption(board: Board, wide: bool) -> str:
+def _caption(board: Board, detail: int, moves: Mapping[str, Movement], no_datasets: bool) -> str:
     samples = "greedy" if board.samples == 1 else f"{board.samples} samples an item"
     lines = [
-        f"{board.items} items, {samples}. Percent of the strict score, mean over genres; rows "
-        "whose intervals overlap share a rank."
+        f"{board.items} items, {samples}. Score: {GENRE_MEAN}, the unweighted mean over genres of "
+        "the strict score, in percent; rows whose intervals overlap share a rank."
     ]
-    if not wide:
+    if board.hidden:
+        lines.append(f"{hidden(board.hidden, len(board.standings))}")
+    if no_datasets:
+        lines.append("These items belong to no datasets: genres are shown.")
+    elif detail < 2:
         lines.append(f"Genres: {', '.join(board.genres)}.")
+    found = [
+        (one.name, moves[one.evaluation.id])
+        for one in board.standings
+        if one.evaluation.id in moves
+    ]
+    lines += told_moves(found)
     lines += [
         f"{one.name}: {', '.join(one.measured.missing)} not run; llm-jp-eval's AVG, which counts "
         f"them as 0, is {_percent(one.measured.llmjp_average)}."
@@ -161,7 +279,7 @@ def _caption(board: Board, wide: bool) -> str:
         if one.measured.missing
     ]
     lines += [f"{one.name}: {_pass_at(one)}." for one in board.standings if one.measured.pass_at]
-    if any(one.measured.templates for one in board.standings):
+    if len(board.standings) <= MOST_TOLD and any(one.measured.templates for one in board.standings):
         pairs = (f"{one.name} {_pair(one)}" for one in board.standings if one.measured.templates)
         lines.append(f"On templates seen / not seen in training: {', '.join(pairs)}.")
     return "\n".join(lines)

@@ -19,6 +19,9 @@ from harness.statistics.means import Estimate, cluster_mean, mean_of_means
 from harness.statistics.passk import mean_pass_at_k
 from harness.store.queries import EvaluationRow, ItemScore, evaluations, item_scores
 
+# The name of a board's total: the unweighted mean over genres of the ranking metric, a genre of
+# several datasets being the unweighted mean of theirs (`docs/leaderboard.md`).
+GENRE_MEAN = "genre-mean"
 # The metric that ranks; the others are shown beside it.
 STRICT = "strict"
 _GENRE_ORDER = (*GENRES, "format", INSTRUCTION_GENRE, *JASTER_CATEGORIES, *JASTER_ASIDE)
@@ -38,6 +41,7 @@ class Measured:
     levels  strict mean by difficulty level
     missing Jaster categories of the average that were not run; the score is over the others
     pass_at strict pass@k over items, unbiased, by k, where there are several samples
+    datasets  the strict metric by (genre, dataset), where items belong to datasets
     """
 
     evaluation: EvaluationRow
@@ -48,6 +52,7 @@ class Measured:
     levels: dict[int, Estimate]
     missing: tuple[str, ...] = ()
     pass_at: dict[int, Estimate] = field(default_factory=dict)
+    datasets: dict[tuple[str, str], Estimate] = field(default_factory=dict)
 
     @property
     def llmjp_average(self) -> float:
@@ -62,12 +67,22 @@ class Standing:
 
     rank        1 + number of rows whose interval lies wholly above this one's
     trajectory  (step, score) over the run's checkpoints, by step
+    before      the checkpoint before it in its run, if there is one on the board
     """
 
     rank: int
     name: str
     measured: Measured
     trajectory: tuple[tuple[int, float], ...]
+    before: EvaluationRow | None = None
+
+    @property
+    def evaluation(self) -> EvaluationRow:
+        return self.measured.evaluation
+
+    def genre(self, name: str) -> float | None:
+        found = self.measured.genres.get(name)
+        return None if found is None else found.mean
 
     def to_dict(self) -> dict[str, Any]:
         evaluation = self.measured.evaluation
@@ -78,10 +93,14 @@ class Standing:
             "name": self.name,
             "checkpoint": evaluation.checkpoint,
             "step": evaluation.step,
+            "aggregate": GENRE_MEAN,
             "score": self.measured.score.mean,
             "low": self.measured.score.low,
             "high": self.measured.score.high,
             "genres": {name: one.mean for name, one in self.measured.genres.items()},
+            "datasets": {
+                f"{genre}/{name}": one.mean for (genre, name), one in self.measured.datasets.items()
+            },
             "metrics": {name: one.mean for name, one in self.measured.metrics.items()},
             "templates": {name: one.mean for name, one in self.measured.templates.items()},
             "levels": {str(level): one.mean for level, one in self.measured.levels.items()},
@@ -103,7 +122,10 @@ class Standing:
 
 @dataclass(frozen=True)
 class Board:
-    """Standings that may be compared: equal protocol hash, item set and samples."""
+    """Standings that may be compared: equal protocol hash, item set and samples.
+
+    hidden  rows that are not shown; ranks count them
+    """
 
     suite: str
     protocol: str
@@ -112,6 +134,7 @@ class Board:
     samples: int
     standings: tuple[Standing, ...]
     genres: tuple[str, ...]
+    hidden: int = 0
 
 
 def boards(
@@ -179,6 +202,7 @@ def _measured(row: EvaluationRow, scores: Sequence[ItemScore]) -> Measured:
         {level: _estimate(by_level[level]) for level in sorted(by_level)},
         _missing(genres),
         _pass_at(strict, row.samples),
+        _by_dataset(strict),
     )
 
 
@@ -222,6 +246,18 @@ def _by_genre(scores: Sequence[ItemScore]) -> dict[str, Estimate]:
     }
 
 
+def _by_dataset(scores: Sequence[ItemScore]) -> dict[tuple[str, str], Estimate]:
+    parts: dict[tuple[str, str], list[ItemScore]] = defaultdict(list)
+    for score in scores:
+        if score.dataset:
+            parts[score.genre, score.dataset].append(score)
+    order = {genre: place for place, genre in enumerate(_GENRE_ORDER)}
+    return {
+        key: _estimate(parts[key])
+        for key in sorted(parts, key=lambda key: (order.get(key[0], len(order)), key[1]))
+    }
+
+
 def _estimate(scores: Sequence[ItemScore]) -> Estimate:
     return cluster_mean([one.value for one in scores], [one.cluster for one in scores])
 
@@ -234,7 +270,7 @@ def _board(measured: Sequence[Measured], every_checkpoint: bool) -> Board:
         row = one.evaluation
         is_part_of_run = row.run is not None and row.step is not None
         runs[f"run {row.run}" if is_part_of_run else row.fingerprint].append(one)
-    rows: list[tuple[Measured, tuple[tuple[int, float], ...]]] = []
+    rows: list[tuple[Measured, tuple[tuple[int, float], ...], EvaluationRow | None]] = []
     for members in runs.values():
         members.sort(key=lambda one: one.evaluation.step or 0)
         path = tuple(
@@ -242,17 +278,19 @@ def _board(measured: Sequence[Measured], every_checkpoint: bool) -> Board:
             for one in members
             if one.evaluation.step is not None
         )
-        shown = members if every_checkpoint else members[-1:]
-        rows += [(one, path) for one in shown]
+        before = [None, *(one.evaluation for one in members[:-1])]
+        pairs = list(zip(members, before, strict=True))
+        rows += [(one, path, last) for one, last in (pairs if every_checkpoint else pairs[-1:])]
     rows.sort(key=lambda row: (-row[0].score.mean, row[0].evaluation.checkpoint))
     standings = tuple(
         Standing(
-            1 + sum(other.score.low > one.score.high for other, _ in rows),
+            1 + sum(other.score.low > one.score.high for other, _, _ in rows),
             one.evaluation.checkpoint,
             one,
             path,
+            last,
         )
-        for one, path in rows
+        for one, path, last in rows
     )
     first = measured[0].evaluation
     present = {genre for one in measured for genre in one.genres}

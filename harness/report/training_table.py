@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.leaderboard import sparkline
+from harness.report.cells import sparkline
 from harness.report.training import Stretch, TrainingHealth
 from harness.statistics.training_health import Anomaly
 

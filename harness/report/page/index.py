@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harness.report.leaderboard import sparkline, thin
+from harness.report.cells import sparkline, thin
 from harness.report.page.curves import TOTAL
 from harness.report.page.headline import Tone
 from harness.report.standings import Board, boards
