@@ -42,7 +42,8 @@ def _head(card: Card) -> Iterator[str]:
 def _facts(card: Card) -> Iterator[list[str]]:
     lineage, counts = card.lineage, card.lineage["counts"]
     yield ["samples", f"{counts['kept']:,} of {counts['wanted']:,} wanted"]
-    yield ["candidates", f"{counts['tried']:,}, of which {_share(counts['kept'], counts['tried'])}"]
+    kept = _share(counts["kept"], counts["tried"])
+    yield ["candidates", f"{counts['tried']:,}, of which {kept} were kept"]
     yield ["proven", f"{card.proven:.1%} of the samples"]
     yield ["time", f"{lineage['seconds']:,.1f} s, {card.per_second:,.1f} samples/s"]
     teacher = lineage["teacher"]
