@@ -112,7 +112,7 @@ def analyse(
     accounts = []
     for incident in report.incidents:
         seed = incident.findings[0]
-        changed = tuple(suspicions(run.stages, seed.earliest, seed.latest))
+        changed = _suspects(run, seed)
         seen: tuple[MovedTrait, ...] = ()
         if store is not None and run.source == "items":
             seen = tuple(_symptoms(run, store, seed))
@@ -126,6 +126,16 @@ def analyse(
         ]
         accounts.append(Account(incident, changed, seen, all(known) and len(known) > 1, rows))
     return Analysis(run, report, tuple(accounts))
+
+
+def _suspects(run: Run, finding: Finding) -> tuple[Suspicion, ...]:
+    """What changed where it broke; where nothing did, what changed just before: a new corpus may
+    show in the scores a checkpoint late."""
+    found = suspicions(run.stages, finding.earliest, finding.latest)
+    if not found:
+        earlier = [stage.step for stage in run.stages if stage.step < finding.earliest]
+        found = suspicions(run.stages, max(earlier, default=finding.earliest), finding.earliest)
+    return tuple(found)
 
 
 def _symptoms(run: Run, store: Path, finding: Finding) -> list[MovedTrait]:

@@ -201,7 +201,8 @@ def test_status_2_where_the_margin_is_not_proven(store: Path, compare: Run) -> N
     found = rows(out)["all/all/strict"]
     assert (found["verdict"], found["noninferior"], status) == ("inconclusive", False, 2)
     assert (
-        f"{found['items_needed']:,} items would find one, 60 are" in json.loads(out)["reasons"][0]
+        f"{found['items_needed']:,} items would find one, there are 60"
+        in json.loads(out)["reasons"][0]
     )
     # A wider margin is proven by the same scores.
     assert compare("a", "b", "--margin", "0.3")[0] == 0

@@ -355,5 +355,6 @@ def _doubt(one: MetricVerdict) -> str:
     if decision.unreachable:
         return f"{told}; checkpoint noise hides that margin: pool checkpoints, or widen it"
     if decision.items_needed and decision.items_needed > measured.change.n:
-        return f"{told}; {decision.items_needed:,} items would find one, {measured.change.n:,} are"
+        there = f"there are {measured.change.n:,}"
+        return f"{told}; {decision.items_needed:,} items would find one, {there}"
     return told

@@ -36,9 +36,10 @@ class Figure:
         svg = re.sub(r"url\(#([^)]+)\)", rf"url(#{self.name}-\1)", svg)
         svg = re.sub(r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", svg, count=1)
         width = re.search(r'viewBox="0 0 ([0-9.]+)', svg)
-        # A wide figure keeps a legible size on a phone, where it is scrolled.
         size = float(width[1]) if width else 0.0
-        limit = f' style="max-width:{size:.0f}px;min-width:min({size:.0f}px,{_LEGIBLE}px)"'
+        # A wide figure keeps a legible size on a phone, where it is scrolled.
+        least = f";min-width:{_LEGIBLE}px" if size > _LEGIBLE else ""
+        limit = f' style="max-width:{size:.0f}px{least}"'
         label = escape(self.alt, quote=True)
         return themed(svg).replace("<svg", f'<svg role="img" aria-label="{label}"{limit}', 1)
 

@@ -12,6 +12,8 @@ from harness.report.page.palette import LIGHT, LINES
 
 # Steps of a heat map beyond which its cells hold no number.
 _NUMBERED = 14
+# Pixels left of a plot, so that figures beneath one another share their steps.
+_MARGIN = 30
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ def trajectory(
     values = [point[key] for point in points for key in ("low", "high")]
     values += [float(one["mean"]) for one in rivals]  # type: ignore[arg-type]
     scale = alt.Scale(domain=_domain(values, panel.highest), nice=False, clamp=True)
-    y = alt.Y("mean:Q", scale=scale, title=None, axis=alt.Axis(tickCount=4))
+    y = alt.Y("mean:Q", scale=scale, title=None, axis=alt.Axis(tickCount=4, minExtent=_MARGIN))
     x = alt.X(
         "step:Q",
         title="step" if wide else None,
@@ -112,7 +114,14 @@ def mixture(stages: Sequence[tuple[int, Mapping[str, float]]], steps: Sequence[f
                 scale=alt.Scale(domain=list(steps), nice=False),
             ),
             x2="to:Q",
-            y=alt.Y("low:Q", title=None, axis=None, scale=alt.Scale(domain=[0, 1])),
+            y=alt.Y(
+                "low:Q",
+                title=None,
+                axis=alt.Axis(
+                    labels=False, ticks=False, domain=False, grid=False, minExtent=_MARGIN
+                ),
+                scale=alt.Scale(domain=[0, 1]),
+            ),
             y2="high:Q",
             color=alt.Color(
                 "source:N",

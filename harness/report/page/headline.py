@@ -122,11 +122,11 @@ def spans(subject: Subject, analysis: Analysis | None, panel: Panel, genre: str)
         findings = account.incident.findings
         # The total shows where each incident broke; a genre its own findings.
         mine = findings[:1] if genre == TOTAL else [one for one in findings if one.metric in here]
-        for finding in mine:
-            found.append(Span(finding.before, finding.after, "broke", "broke"))
-            if finding.recovered is not None:
-                at = float(finding.recovered)
-                found.append(Span(at, at + _width(panel) * 0.006, "recovered", "recovered"))
+        # Several metrics of a genre broke at one place: it is marked once.
+        for before, after in dict.fromkeys((one.before, one.after) for one in mine):
+            found.append(Span(before, after, "broke", "broke"))
+        for at in dict.fromkeys(one.recovered for one in mine if one.recovered is not None):
+            found.append(Span(at, at + _width(panel) * 0.006, "recovered", "recovered"))
     return found
 
 
