@@ -127,6 +127,23 @@ def test_the_break_is_marked_where_it_was(store: Path) -> None:
     assert section.heat is not None
 
 
+def test_over_tokens_where_they_are_known(tmp_path: Path) -> None:
+    store = tmp_path / "results.duckdb"
+    made_run(store, items=20)
+    with pytest.raises(HarnessError, match="does not say how many tokens"):
+        gather(store, ["tiger"], tokens=True)
+    with connect(store) as connection:
+        connection.execute("UPDATE checkpoints SET tokens_seen = 1000 * step * step")
+    page = gather(store, ["tiger"], tokens=True)
+    (section,) = page.sections
+    assert section.panel.place(300) == 90_000_000
+    assert section.panel.place(150) == pytest.approx((10_000_000 + 40_000_000) / 2)
+    assert section.total is not None
+    texts = [node.text for node in ElementTree.fromstring(section.total.svg).iter() if node.text]
+    assert "tokens" in texts
+    assert "1B" in texts
+
+
 def test_an_evaluation_alone_and_a_checkpoint_beside_a_rival(store: Path) -> None:
     alone = gather(store, ["lion"])
     assert alone.compared is None

@@ -28,6 +28,13 @@ from harness.cli.options import store_option
     metavar="CKPT|GOALS.YAML|best",
     help="What gaps are measured to, as in `harness gaps` [the first rival, else the best].",
 )
+@click.option(
+    "--over",
+    type=click.Choice(["steps", "tokens"]),
+    default="steps",
+    show_default=True,
+    help="What trajectories are drawn over.",
+)
 @click.option("--title", help="Of the page.")
 @click.option(
     "--figures",
@@ -50,6 +57,7 @@ def command(
     suites: str,
     base: str | None,
     target: str | None,
+    over: str,
     title: str | None,
     figures: Path | None,
     kind: str,
@@ -81,7 +89,9 @@ def command(
     from harness.report.page.gather import gather
 
     wanted = [name.strip() for name in suites.split(",") if name.strip()]
-    page = gather(path, names, suites=wanted, base=base, target=target, title=title)
+    page = gather(
+        path, names, suites=wanted, base=base, target=target, tokens=over == "tokens", title=title
+    )
     written = output or Path("reports") / report_name(names[0])
     write(page, written)
     click.echo(page.headline.verdict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +60,7 @@ class Panel:
     curves    TOTAL first
     latest    the subject's last evaluation; None for imported means
     note      how it was measured, in one sentence
+    tokens    tokens seen by step, where figures are to be drawn over tokens; else empty
     """
 
     suite: str
@@ -71,6 +72,18 @@ class Panel:
     rivals: tuple[Rival, ...]
     latest: EvaluationRow | None
     note: str
+    tokens: Mapping[int, int] = field(default_factory=dict)
+
+    @property
+    def axis(self) -> str:
+        return "tokens" if self.tokens else "step"
+
+    def place(self, step: float) -> float:
+        """Where a step lies on the axis; between known steps by interpolation."""
+        if not self.tokens:
+            return step
+        known = sorted(self.tokens)
+        return float(np.interp(step, known, [self.tokens[one] for one in known]))
 
     @property
     def total(self) -> Curve:
@@ -120,6 +133,18 @@ def collect(path: Path, names: Sequence[str], suites: Sequence[str] = ()) -> Sub
     opened = open_run(run, path, suites=suites) if run is not None and several else None
     stages = _stages(path, run) if run is not None else ()
     return Subject(subject, opened, stages, found, tuple(others))
+
+
+def over_tokens(panel: Panel) -> Panel:
+    """The panel with tokens for its axis. Raises HarnessError where a checkpoint does not say how
+    many it has seen."""
+    points = [point for curve in panel.curves for point in curve.points]
+    if unknown := next((one for one in points if one.tokens is None), None):
+        raise HarnessError(
+            f"{unknown.checkpoint} does not say how many tokens it has seen (`tokens_seen` of its "
+            "lineage.json), so nothing can be drawn over tokens; leave out --over"
+        )
+    return replace(panel, tokens={one.step: one.tokens for one in points if one.tokens is not None})
 
 
 def _stages(path: Path, run: str) -> tuple[Stage, ...]:

@@ -35,7 +35,7 @@ def trajectory(
 
     width, height = (940, 230) if wide else (300, 150)
     points = [
-        {"step": one.step, "mean": one.mean, "low": one.low, "high": one.high}
+        {"step": panel.place(one.step), "mean": one.mean, "low": one.low, "high": one.high}
         for one in curve.points
     ]
     rivals = [
@@ -49,13 +49,15 @@ def trajectory(
     y = alt.Y("mean:Q", scale=scale, title=None, axis=alt.Axis(tickCount=4, minExtent=_MARGIN))
     x = alt.X(
         "step:Q",
-        title="step" if wide else None,
+        title=panel.axis if wide else None,
         scale=alt.Scale(domain=_steps(panel), nice=False),
-        axis=alt.Axis(tickCount=6 if wide else 3, format="~s"),
+        axis=alt.Axis(
+            tickCount=6 if wide else 3, format="~s", labelExpr="replace(datum.label, 'G', 'B')"
+        ),
     )
     layers: list[Any] = []
     for span in spans:
-        layers += _span(span, x, _domain(values, panel.highest), wide)
+        layers += _span(panel, span, x, _domain(values, panel.highest), wide)
     base = alt.Chart(alt.Data(values=points))
     layers.append(
         base.mark_area(color=LIGHT["subject"], fillOpacity=0.16).encode(
@@ -87,21 +89,30 @@ def trajectory(
     return Figure(name, f"{panel.suite}: {curve.genre}", alt_text, to_svg(chart))
 
 
-def mixture(stages: Sequence[tuple[int, Mapping[str, float]]], steps: Sequence[float]) -> Figure:
+def mixture(panel: Panel, stages: Sequence[tuple[int, Mapping[str, float]]]) -> Figure:
     """Shares of the mixture over the steps, as a strip beneath the trajectories. Each entry is a
     checkpoint's step and the mixture that led to it."""
     import altair as alt
 
     rows = []
-    before = float(steps[0])
+    steps = _steps(panel)
+    before = steps[0]
     for step, shares in stages:
         whole = sum(shares.values()) or 1.0
         low = 0.0
         for source, share in sorted(shares.items()):
             high = low + share / whole
-            rows.append({"from": before, "to": step, "low": low, "high": high, "source": source})
+            rows.append(
+                {
+                    "from": before,
+                    "to": panel.place(step),
+                    "low": low,
+                    "high": high,
+                    "source": source,
+                }
+            )
             low = high
-        before = float(step)
+        before = panel.place(step)
     sources = sorted({str(row["source"]) for row in rows})
     chart = (
         alt.Chart(alt.Data(values=rows))
@@ -188,11 +199,18 @@ def heat_map(panel: Panel) -> Figure:
     )
 
 
-def _span(span: Span, x: Any, domain: Sequence[float], wide: bool) -> list[Any]:
+def _span(panel: Panel, span: Span, x: Any, domain: Sequence[float], wide: bool) -> list[Any]:
     import altair as alt
 
     data = alt.Data(
-        values=[{"step": span.first, "last": span.last, "top": domain[1], "label": span.label}]
+        values=[
+            {
+                "step": panel.place(span.first),
+                "last": panel.place(span.last),
+                "top": domain[1],
+                "label": span.label,
+            }
+        ]
     )
     fill = {"broke": LIGHT["bad"], "dirty": LIGHT["dirty"], "recovered": LIGHT["good"]}
     marks: list[Any] = [
@@ -221,7 +239,7 @@ def _span(span: Span, x: Any, domain: Sequence[float], wide: bool) -> list[Any]:
 
 def _steps(panel: Panel) -> list[float]:
     """The range of the steps with a little air, so that the outermost points are whole."""
-    steps = panel.steps
+    steps = [panel.place(step) for step in panel.steps]
     air = (steps[-1] - steps[0]) * 0.02 or 1.0
     return [steps[0] - air, steps[-1] + air]
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
 from harness.report.page import charts, figures
-from harness.report.page.curves import TOTAL, Panel, Subject, collect
+from harness.report.page.curves import TOTAL, Panel, Subject, collect, over_tokens
 from harness.report.page.drawing import Figure
 from harness.report.page.headline import Headline, headline, spans
 from harness.report.page.items import Rows, answer_rows, flip_rows
@@ -91,6 +91,7 @@ def gather(
     suites: Sequence[str] = (),
     base: str | None = None,
     target: str | None = None,
+    tokens: bool = False,
     title: str | None = None,
 ) -> Page:
     """The report on a run, a checkpoint or an evaluation, beside rivals; see `curves.collect`.
@@ -100,9 +101,13 @@ def gather(
 
     target  what gaps are measured to, as in `harness gaps`; left out, the first rival or the best
 
-    Raises HarnessError for unknown names and where nothing is scored.
+    tokens  draw over tokens seen instead of steps
+
+    Raises HarnessError for unknown names, where nothing is scored, and where tokens are not known.
     """
     subject = collect(path, names, suites)
+    if tokens:
+        subject = replace(subject, panels=tuple(map(over_tokens, subject.panels)))
     analysis = _analysis(path, subject)
     comparison = _comparison(path, subject, analysis, base, suites)
     sections = tuple(
@@ -240,9 +245,7 @@ def _mixture(subject: Subject, panel: Panel) -> Figure | None:
     # A mixture that never changes tells nothing by a figure.
     if len({tuple(sorted(shares.items())) for _, shares in stages}) < 2:
         return None
-    steps = panel.steps
-    air = (steps[-1] - steps[0]) * 0.02 or 1.0
-    return figures.mixture(stages, [steps[0] - air, steps[-1] + air])
+    return figures.mixture(panel, stages)
 
 
 def _formats(
