@@ -28,9 +28,13 @@ step "3/3  Measuring every checkpoint: level-1 probes, then our written basics"
 $harness eval "$where/runs/demo" "${models[@]}" --suite probes:1 --no-board
 $harness eval "$where/runs/demo" "${models[@]}" --suite basics --limit 80 --no-board
 $harness leaderboard
+$harness report demo -o "$where/reports/demo.html"
 
 printf '\nDone in %d:%02d. Try next:\n' $(((SECONDS - begun) / 60)) $(((SECONDS - begun) % 60))
 last=$(find "$where/runs/demo" -maxdepth 1 -name 'step_*' | sort | tail -n 1)
 echo "  $harness leaderboard --checkpoints"
 echo "  $harness show demo/$(basename "$last") --suite probes --wrong"
+echo "  $harness gaps demo/$(basename "$last") --samples 2000 --plan plan.yaml"
+echo "  $harness compare demo/step_001750 demo/$(basename "$last")"
+echo "  $harness browse"
 echo "  $harness eval $last --suite probes --samples 4"
