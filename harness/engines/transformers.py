@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from harness.engines.decoding import Ending, Picker
 from harness.engines.hardware import cpu_threads
+from harness.engines.pretrained import context_of, end_tokens, load_model, pick_dtype
 from harness.engines.prompt import first_line, load_tokenizer
 from harness.engines.task import Task, failed, prepare
 from harness.engines.types import UNWANTED, Generation, Hear, Likelihood, Request
-from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     import torch
@@ -63,10 +63,10 @@ class TransformersEngine:
         if device == "cpu":
             torch.set_num_threads(cpu_threads())
         self._device = torch.device(device)
-        self._dtype = _pick_dtype(dtype, self._device)
+        self._dtype = pick_dtype(dtype, self._device)
         self._tokenizer = load_tokenizer(path)
-        self._model = _load_model(path, self._dtype, self._device)
-        self._end_tokens = _end_tokens(self._model, self._tokenizer)
+        self._model = load_model(path, self._dtype, self._device)
+        self._end_tokens = end_tokens(self._model, self._tokenizer)
         self._pad = self._tokenizer.pad_token_id
         if self._pad is None:
             self._pad = min(self._end_tokens, default=0)
@@ -75,7 +75,7 @@ class TransformersEngine:
             do_sample=False, pad_token_id=self._pad
         )
         self._shareable = _attends_to_all(self._model.config)
-        context = _context(self._model.config)
+        context = context_of(self._model.config)
         self.context = min(context, max_length) if max_length else context
         self.batch_size = batch_size or (16 if self._device.type == "cpu" else 64)
 
@@ -349,55 +349,3 @@ def _is_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError | torch.cuda.OutOfMemoryError) or any(
         words in text for words in MEMORY_WORDS
     )
-
-
-def _pick_dtype(name: str, device: torch.device) -> torch.dtype:
-    import torch
-
-    if name == "auto":
-        if device.type != "cuda":
-            return torch.float32
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    dtype = getattr(torch, name, None)
-    if not isinstance(dtype, torch.dtype):
-        raise HarnessError(
-            f"dtype {name!r} is unknown; expected auto, float32, bfloat16 or float16"
-        )
-    return dtype
-
-
-def _load_model(path: Path, dtype: torch.dtype, device: torch.device) -> Any:
-    from transformers import AutoModelForCausalLM
-    from transformers.utils import logging as hf_logging
-
-    bars = hf_logging.is_progress_bar_enabled()
-    hf_logging.disable_progress_bar()
-    try:
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
-    except Exception as error:  # transformers raises whatever its parsers do
-        raise HarnessError(
-            f"{path}: transformers cannot load the model ({first_line(error)}); expected "
-            "config.json and *.safetensors of a causal language model"
-        ) from error
-    finally:
-        if bars:
-            hf_logging.enable_progress_bar()
-    return model.to(device).eval()
-
-
-def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
-    """Ids that end an answer: the tokenizer's and those of generation_config.json (the model's
-    configuration where there is none), as vLLM takes them."""
-    listed = model.generation_config.eos_token_id
-    listed = [] if listed is None else listed if isinstance(listed, list) else [listed]
-    own = tokenizer.eos_token_id
-    return frozenset([*listed, *([] if own is None else [own])])
-
-
-def _context(config: Any) -> int:
-    """Longest sequence the model was built for, in tokens; unbounded models get 2**20."""
-    text = config.get_text_config()
-    for field in ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length"):
-        if isinstance(value := getattr(text, field, None), int):
-            return value
-    return 2**20
