@@ -133,7 +133,7 @@ def test_faults_are_tried_again_and_nothing_is_paid_for_twice(
     tries: Counter[str] = Counter()
 
     def plan(number: int, body: dict[str, Any]) -> str | None:
-        """At most two faults a question: one that fails every time is given up, and is no sample."""
+        """At most two faults a question: one that always fails is given up, and is no sample."""
         asked = json.dumps(body["messages"])
         tries[asked] += 1
         return chance.choice(faults) if tries[asked] <= 2 else None
