@@ -38,7 +38,7 @@ test: .venv/installed
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test-slow: .venv/installed .venv/models
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow -n $(WORKERS) --dist loadfile
 
 lint: .venv/installed
 	$(BIN)/ruff format --check .
