@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,10 +63,10 @@ def measures(path: Path, names: Sequence[str]) -> list[Measures]:
 
 
 def _values(
-    suite: str, total: Estimate, genres: dict[str, Estimate] | object, shown: float = 1.0
+    suite: str, total: Estimate, genres: Mapping[str, Estimate], shown: float = 1.0
 ) -> dict[str, float]:
     values = {}
-    for name, one in {"total": total, **genres}.items():  # type: ignore[dict-item]
+    for name, one in {"total": total, **genres}.items():
         values[f"{suite}/{name}"] = one.mean / shown
         values[f"{suite}/{name}/low"] = one.low / shown
         values[f"{suite}/{name}/high"] = one.high / shown

@@ -51,18 +51,13 @@ def _of_run(analysis: Analysis) -> tuple[str, Tone]:
         if all(one.steps.size < 3 for one in run.series):
             return f"{run.name}: too few checkpoints to tell", "unsure"
         return f"{run.name}: no regression in {steps} checkpoints", "good"
-    worst = analysis.accounts[0].incident
-    seed = worst.findings[0]
+    lasting = [one.incident for one in analysis.accounts if one.incident.recovered is None]
+    incident = lasting[0] if lasting else analysis.accounts[0].incident
+    seed = incident.findings[0]
     where = f"between steps {seed.before:,} and {seed.after:,}"
-    lasting = [one for one in analysis.accounts if one.incident.recovered is None]
-    if not lasting:
-        return (
-            f"{run.name} broke {where} and recovered by step {worst.recovered:,}",
-            "unsure",
-        )
-    first = lasting[0].incident.findings[0]
-    where = f"between steps {first.before:,} and {first.after:,}"
-    return f"{run.name} regressed {where}", "bad"
+    if lasting:
+        return f"{run.name} regressed {where}", "bad"
+    return f"{run.name} broke {where} and recovered by step {incident.recovered:,}", "unsure"
 
 
 def _told(account: Account) -> str:
