@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), None)
 # The sandbox of the browser's own needs another user than root.
-_ARGUMENTS = ["--no-sandbox"] if os.geteuid() == 0 else []
+ARGUMENTS = ["--no-sandbox"] if os.geteuid() == 0 else []
 
 
 @dataclass
@@ -29,13 +30,12 @@ class Watched:
 @contextmanager
 def open_file(path: Path, *, width: int = 1280, dark: bool = False) -> Iterator[Watched]:
     """A file in the browser; `faults` and `requests` fill as it runs."""
-    executable = next(filter(None, map(shutil.which, _NAMES)), None)
-    if executable is None:
+    if CHROMIUM is None:
         pytest.skip("no Chromium on this machine (apt-get install chromium)")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = browser.new_page(
             viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light"
         )

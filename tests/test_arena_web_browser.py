@@ -3,9 +3,7 @@ hostile answers, failures, many voters at once, and accessibility."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,10 +24,8 @@ from harness.arena.conversation import Ballot, Conversation
 from harness.store import conversations, write
 from tests.arena_models import ModelServer
 from tests.arena_site import NAMES, field, launch, rows, two_models
+from tests.browser import ARGUMENTS, CHROMIUM
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the path")
 
 HOSTILE = """<script>window.struck = 1</script>
@@ -99,9 +95,7 @@ def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with sync_playwright() as driver:
-        opened = driver.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"] if os.geteuid() == 0 else []
-        )
+        opened = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield opened
         opened.close()
 
