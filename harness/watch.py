@@ -5,7 +5,8 @@ Invariants:
   and is not recorded if it changed while it was asked.
 - The store alone is the state. Whatever is killed, the next pass goes on: answers are kept by
   content key, verdicts in `watched`, and a message is owed until it was taken.
-- The newest checkpoint comes first; those it overtook are judged after it, oldest first.
+- The newest checkpoint comes first; those it overtook are judged after it, oldest first. With
+  `oldest_first` they come by step.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def one_pass(watch: Watch) -> Pass:
         if not todo:
             status = _exit_status(watch, run, rows)
             return Pass(run, tuple(made), waiting, tuple(faults.values()), status)
-        checkpoint = next_checkpoint(todo, rows)
+        checkpoint = next_checkpoint(todo, rows, watch.oldest_first)
         try:
             verdict = judge(watch, run, checkpoint, rows)
         except HarnessError as error:
@@ -81,16 +82,19 @@ def one_pass(watch: Watch) -> Pass:
 def _exit_status(watch: Watch, run: str, rows: Sequence[Watched]) -> int:
     if standing_regressions(watch, run, ["open"]):
         return 1
-    newest = max(rows, key=lambda row: row.step, default=None)
+    newest = max((row for row in rows if row.stands), key=lambda row: row.step, default=None)
     return 2 if newest is not None and newest.verdict == "inconclusive" else 0
 
 
-def next_checkpoint(todo: Sequence[Checkpoint], rows: Sequence[Watched]) -> Checkpoint:
-    """The newest if it is ahead of all that was judged; else the oldest left. A run's first verdict
-    is its oldest checkpoint's, since the others need something to be compared with."""
-    steps = [row.step for row in rows]
+def next_checkpoint(
+    todo: Sequence[Checkpoint], rows: Sequence[Watched], oldest_first: bool = False
+) -> Checkpoint:
+    """The newest if it is ahead of all that was judged; else, or where they are wanted in order,
+    the oldest left. A run's first verdict is its oldest checkpoint's, since the others need
+    something to be compared with."""
+    steps = [row.step for row in rows if row.stands]
     newest = max(todo, key=lambda one: one.step or 0)
-    if steps and (newest.step or 0) > max(steps):
+    if not oldest_first and steps and (newest.step or 0) > max(steps):
         return newest
     return min(todo, key=lambda one: one.step or 0)
 

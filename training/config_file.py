@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, get_args, get_type_hints
 
 import msgspec
 import yaml
@@ -62,20 +62,41 @@ def _decode(kind: type, value: Any) -> Any:
     raise ValueError(f"Expected `{kind.__name__}`, got {value!r}")
 
 
-def _check_names(path: Path, node: yaml.MappingNode, kind: type) -> None:
-    """Settings of the top level: each known and given once, none missing."""
+def _check_names(path: Path, node: yaml.Node, kind: Any) -> None:
+    """Settings of a dataclass, and of those within it: each known and given once, none missing.
+    What is of another type than `kind` is left to msgspec to name."""
+    if not is_dataclass(kind):
+        _check_within(path, node, kind)
+        return
+    if not isinstance(node, yaml.MappingNode):
+        return
     known = {each.name: each for each in fields(kind)}
+    hints = get_type_hints(kind)
     seen: set[str] = set()
-    for key, _ in node.value:
+    for key, value in node.value:
         name = key.value if isinstance(key, yaml.ScalarNode) else "a list or mapping"
         if name not in known:
             _fault(path, key, f"{name!r} is no setting here; there are {', '.join(known)}")
         if name in seen:
             _fault(path, key, f"{name!r} stands twice; remove one")
         seen.add(name)
+        _check_names(path, value, hints[name])
     for name, each in known.items():
         if each.default is MISSING and each.default_factory is MISSING and name not in seen:
             _fault(path, node, f"`{name}` is missing; add a line `{name}: ...`")
+
+
+def _check_within(path: Path, node: yaml.Node, kind: Any) -> None:
+    """The values of a mapping or list whose annotation names a dataclass."""
+    inner = [each for each in get_args(kind) if is_dataclass(each)]
+    if not inner:
+        return
+    if isinstance(node, yaml.MappingNode):
+        below = [value for _, value in node.value]
+    else:
+        below = node.value if isinstance(node, yaml.SequenceNode) else [node]
+    for each in below:
+        _check_names(path, each, inner[0])
 
 
 def _node_at(node: yaml.Node, place: str) -> yaml.Node:

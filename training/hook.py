@@ -246,7 +246,7 @@ class HarnessHook:
             f"{one['suite']} {one['genre']}"
             for one in row.evidence.get("genres", [])
             if one["verdict"] == "regressed"
-            and self._policy.settings(one["suite"], f"{one['genre']}/all/strict").critical
+            and is_critical(self._policy, one["suite"], one["genre"])
         ]
 
     def _reaction(self, row: Watched, rows: Sequence[Watched]) -> Decision:
@@ -258,6 +258,11 @@ class HarnessHook:
         if self.config.on_critical == "rollback" and good:
             return ("rollback", max(good))
         return "stop"
+
+
+def is_critical(policy: Policy, suite: str, genre: str) -> bool:
+    """Whether a policy calls a regression of a genre critical."""
+    return policy.settings(suite, f"{genre}/all/strict").critical
 
 
 @contextmanager

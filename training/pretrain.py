@@ -6,7 +6,7 @@
 Every `save_every` steps the output gains `step_000350/`, a Hugging Face checkpoint with its
 `lineage.json`; Megatron's states lie in `megatron/iter_0000350`. Both appear by rename, so whatever
 is there is complete. Repeating the command continues from the newest state, with any number of
-processes. SIGTERM saves a state first.
+processes. SIGTERM saves a state first. A mixture file may change after the step that was reached.
 
 Megatron's checkpoint writer starts helper processes, so `pretrain` must be called under
 `if __name__ == "__main__":`.
@@ -29,6 +29,7 @@ from typing import Any
 import click
 
 from harness.errors import HarnessError
+from training.extend import claim_run
 from training.hook import Decision
 from training.pretrain_config import (
     DEFAULT_MIXTURE,
@@ -38,7 +39,7 @@ from training.pretrain_config import (
     steps_of,
 )
 from training.pretrain_plan import plan_lines
-from training.run_directory import checkpoint_path, checkpoints, claim
+from training.run_directory import checkpoint_path, checkpoints
 
 __all__ = [
     "PretrainConfig",
@@ -70,7 +71,7 @@ def pretrain(config: PretrainConfig, callbacks: Sequence[Callback] = ()) -> list
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     check_config(config, world)
     if rank == 0:
-        claim(config.output, config.settings())
+        claim_run(config.output, config.settings())
     last = sum(steps_of(config, config.mixtures()))
     if checkpoint_path(config.output, last).is_dir():
         if rank == 0:

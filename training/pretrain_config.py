@@ -152,7 +152,8 @@ class PretrainConfig:
         mixture = self.mixtures()
         described = dict(self.mixture) if self.mixture_file is None else mixture.settings()
         start = None if self.start is None else str(self.start)
-        return {**values, "mixture": described, "start": start}
+        lengths = steps_of(self, mixture)
+        return {**values, "mixture": described, "phase_steps": lengths, "start": start}
 
     def mixtures(self) -> Mixture:
         """The phases; one for a plain mixture."""

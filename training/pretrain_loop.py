@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
+from training.extend import put_aside
 from training.health import Recent
 from training.hook import CONTINUE
 from training.megatron_state import (
@@ -30,7 +31,7 @@ from training.planning import peak_flops, training_flops_per_token
 from training.pretrain_config import PretrainConfig, schedule_of
 from training.progress import training_progress
 from training.run_data import RunData, write_rollbacks
-from training.run_directory import checkpoint_path, checkpoints, publish
+from training.run_directory import checkpoint_path, publish
 from training.stream import Share
 from training.training_log import append_line
 
@@ -240,7 +241,7 @@ class _Run:
         self.keeper.finished(wait=True)
         torch.distributed.barrier()
         if self.first:
-            put_aside(self.config.output, rollback.to, len(rollbacks))
+            put_aside(self.config.output, rollback.to, str(len(rollbacks)))
             write_rollbacks(self.config.output, rollbacks)
             self._log({"event": f"rollback to step {rollback.to}"}, rollback.at)
         torch.distributed.barrier()
@@ -303,15 +304,3 @@ class _Run:
         if self.first:
             at = self.position.step if step is None else step
             append_line(self.config.output, {"step": at, **line})
-
-
-def put_aside(output: Path, step: int, number: int) -> None:
-    """Moves the checkpoints after `step` into `rolled_back/NUMBER`, and drops the states."""
-    aside = output / "rolled_back" / str(number)
-    aside.mkdir(parents=True, exist_ok=True)
-    for path in checkpoints(output):
-        if path.name > checkpoint_path(output, step).name:
-            path.rename(aside / path.name)
-    for state in saved_states(output / "megatron"):
-        if state.name > state_path(output, step).name:
-            shutil.rmtree(state)

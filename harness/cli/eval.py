@@ -93,6 +93,7 @@ def command(
 
     from harness.checkpoint import discover
     from harness.protocols.catalogue import open_suite
+    from harness.protocols.mt_bench_suite import imported_parts
     from harness.store.database import prepare, store_path
     from harness.store.queries import imported
 
@@ -111,7 +112,7 @@ def command(
             shots=shots,
             datasets=[one.strip() for one in datasets.split(",") if one.strip()],
             imported=imported(path, "jaster"),
-            official=_official(path, name),
+            official=imported_parts(path, name),
         )
         for name in names
     ]
@@ -141,17 +142,6 @@ def command(
             "repeating the command asks them again"
         )
     judges.raise_fault()
-
-
-def _official(store: Path, suite: str) -> dict[str, tuple[Path, str]]:
-    """What was imported for an official protocol of MT-Bench, by part."""
-    from harness.protocols.mt_bench_suite import PARTS, PREFIX, import_name
-    from harness.store.queries import imported
-
-    if not suite.startswith(PREFIX):
-        return {}
-    found = {part: imported(store, import_name(suite.removeprefix(PREFIX), part)) for part in PARTS}
-    return {part: record for part, record in found.items() if record is not None}
 
 
 def _measure(

@@ -28,6 +28,7 @@ COMMANDS = {
     "gaps": ("harness.cli.gaps", "What lags, how surely, and what data would close it."),
     "watch": ("harness.cli.watch", "Judge each checkpoint that a training run writes."),
     "synthesize": ("training.cli.synthesize", "Make the verified samples that a plan asks for."),
+    "loop": ("training.cli.loop", "Train, judge, find what lags, synthesize for it, train again."),
     "score": ("harness.cli.score", "Score stored answers again, without a model."),
     "judge": ("harness.cli.judge", "Find out whether a judge can be trusted."),
     "pairwise": ("harness.cli.pairwise", "Have a judge compare two evaluations' answers."),

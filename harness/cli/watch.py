@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Seconds for which a checkpoint's files must not have changed.",
 )
+@click.option("--oldest-first", is_flag=True, help="Judge checkpoints by step, not newest first.")
 @click.option("--webhook", metavar="URL", help="POST each message there as JSON.")
 @click.option("--command", "program", metavar="CMD", help="Run it with the message on its input.")
 @click.option(
@@ -114,6 +115,7 @@ def command(
     once: bool,
     every: float,
     settle: float,
+    oldest_first: bool,
     webhook: str | None,
     program: str | None,
     reports: Path | None,
@@ -149,6 +151,7 @@ def command(
         ),
         log=_print_line,
         settle=settle,
+        oldest_first=oldest_first,
         allow_pickle=allow_pickle,
         notify=_notifier(webhook, program),
     )

@@ -37,6 +37,17 @@ def import_name(name: str, part: str) -> str:
     return f"{PREFIX}{name}/{part}"
 
 
+def imported_parts(store: Path, suite: str) -> dict[str, tuple[Path, str]]:
+    """Path and content hash of what was imported for an official protocol, by part; {} for any
+    other suite."""
+    from harness.store.queries import imported
+
+    if not suite.startswith(PREFIX):
+        return {}
+    found = {part: imported(store, import_name(suite.removeprefix(PREFIX), part)) for part in PARTS}
+    return {part: record for part, record in found.items() if record is not None}
+
+
 def file_hash(path: Path) -> str:
     """SHA-256 (hex) over the content of a file, or of the questions in a directory."""
     if path.is_dir():

@@ -13,6 +13,9 @@ from harness.store.database import connect
 from harness.store.queries import refresh
 
 WatchVerdict = Literal["first", "good", "inconclusive", "regressed"]
+# In the evidence of a verdict whose checkpoint the run no longer goes through: where it went back
+# to. It is compared with nothing any more, and still counts among the run's comparisons.
+ROLLED_BACK = "rolled_back_to"
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,11 @@ class Watched:
     evidence: dict[str, Any]
     judged_at: datetime
     notified_at: datetime | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Whether the run still goes through this checkpoint."""
+        return ROLLED_BACK not in self.evidence
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,28 @@ def add_watched(path: Path, one: Watched) -> None:
 def mark_told(path: Path, one: Watched) -> None:
     """Records that nobody need be told of a verdict any more."""
     _update(path, one, "notified_at = ?", datetime.now(UTC))
+
+
+def mark_rolled_back(
+    path: Path, run: str, fingerprints: Sequence[str], step: int, branch: str
+) -> None:
+    """Records that a run was taken back to `step`: verdicts on these checkpoints after it, under
+    any policy, no longer stand, and the checkpoints are of a run of their own, RUN/BRANCH."""
+    away = [run, step, list(fingerprints)]
+    where = "WHERE run = ? AND step > ? AND list_contains(?, fingerprint)"
+    with connect(path) as connection:
+        connection.execute("BEGIN")
+        connection.execute(
+            f"UPDATE watched SET evidence = json_merge_patch(evidence, ?) {where}",
+            [json.dumps({ROLLED_BACK: step}), *away],
+        )
+        connection.execute(
+            "UPDATE checkpoints SET run = run || '/' || $branch, "
+            "name = run || '/' || $branch || '/' || regexp_extract(name, '[^/]*$') "
+            "WHERE run = $run AND step > $step AND list_contains($fingerprints, fingerprint)",
+            {"branch": branch, "run": run, "step": step, "fingerprints": list(fingerprints)},
+        )
+        connection.execute("COMMIT")
 
 
 def mark_anchor(path: Path, one: Watched) -> None:

@@ -59,6 +59,7 @@ class Watch:
     evaluate  asks a checkpoint, as `Evaluator`: (checkpoint, protocol, items, samples) → id
     notify    takes a message, or raises HarnessError; then it stays owed
     settle    seconds for which a checkpoint's files must not have changed
+    oldest_first  whether checkpoints are judged by step; else the newest comes first
     """
 
     directory: Path
@@ -69,6 +70,7 @@ class Watch:
     seed: int = 0
     settle: float = 5.0
     allow_pickle: bool = False
+    oldest_first: bool = False
     notify: Notifier | None = None
     log: Log = lambda line: None
     sleep: Callable[[float], None] = time.sleep
@@ -87,7 +89,10 @@ def judge(
     assert checkpoint.path is not None
     assert checkpoint.step is not None
     before = signature(checkpoint.path)
-    earlier = sorted((row for row in rows if row.step < checkpoint.step), key=lambda row: row.step)
+    earlier = sorted(
+        (row for row in rows if row.step < checkpoint.step and row.stands),
+        key=lambda row: row.step,
+    )
     standing = [
         row
         for row in standing_regressions(watch, run, ["open", "acknowledged"])
@@ -275,7 +280,7 @@ def _quiet(rows: Sequence[Watched], tables: Mapping[str, Table]) -> dict[Genre, 
     """By genre, the scores by step of the checkpoints at which nothing broke: what they still vary
     by is noise. A doubtful drop stays in, or noise would be cut to what looks quiet."""
     answer: dict[Genre, list[Table]] = {}
-    for row in sorted(rows, key=lambda row: row.step):
+    for row in sorted((row for row in rows if row.stands), key=lambda row: row.step):
         broken = _genres_with(row, {"regressed"})
         for genre in tables[row.fingerprint]:
             if genre not in broken:

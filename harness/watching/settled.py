@@ -30,7 +30,7 @@ def complete_checkpoints(
     """
     if not run.is_dir():
         raise HarnessError(f"{run}: no such directory; give a run's directory")
-    children = step_children(run)
+    children = step_children(run.resolve())
     before = {directory: signature(directory) for _, directory in children}
     found: list[Checkpoint] = []
     waiting: dict[Path, str] = {}

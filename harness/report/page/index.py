@@ -15,6 +15,7 @@ from harness.report.standings import Board, boards
 from harness.store.database import connect
 from harness.store.queries import EvaluationRow, evaluations
 from harness.store.regressions import regressions
+from harness.store.watched import ROLLED_BACK
 
 NAME = "index.html"
 # Blocks of a curve.
@@ -134,6 +135,8 @@ def _watched(path: Path) -> dict[str, str]:
     """The verdict of `harness watch` on each run's newest checkpoint."""
     with connect(path, read_only=True) as connection:
         rows = connection.execute(
-            "SELECT run, arg_max(verdict, (step, judged_at)) FROM watched GROUP BY run"
+            "SELECT run, arg_max(verdict, (step, judged_at)) FROM watched "
+            "WHERE NOT json_exists(evidence, ?) GROUP BY run",
+            [ROLLED_BACK],
         ).fetchall()
     return dict(rows)
