@@ -16,7 +16,7 @@ from harness.cli.main import harness
 from harness.errors import HarnessError
 from harness.store.loops import StageRow, add_stage, loop_stages
 from tests.loop_project import outcome, record, start, write_project
-from training.loop.commands import alone, run_command
+from training.loop.commands import alone, launched, run_command
 from training.loop.config import load_loop
 from training.loop.run import owed_by, run_loop
 from training.loop.state import Next
@@ -65,6 +65,17 @@ def test_a_configuration_that_cannot_be_a_loop_is_told_with_file_and_line(folder
     changed(folder / "pretrain.yaml", final_rate=0.1)
     with pytest.raises(HarnessError, match="set `final_rate: 1`"):
         load_loop(loop, store)
+
+
+def test_the_example_for_a_cluster_is_a_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEAD", "node-1")
+    loop = load_loop(Path("docs/examples/loop-8b.yaml"), Path("results.duckdb"))
+
+    assert loop.run == "ja-8b-loop"
+    assert loop.config.budget.tokens == 12e9
+    command = launched(loop.config.train.launch, ["-m", "training.pretrain"])
+    assert command[0] == "srun"
+    assert command[-3:] == ["node-1:29500", "-m", "training.pretrain"]
 
 
 def test_items_that_steer_may_not_prove(folder: Path) -> None:

@@ -25,8 +25,8 @@ HARNESS = (sys.executable, "-m", "harness.cli.main")
 
 
 def launched(launch: str, command: Sequence[str]) -> list[str]:
-    """A command behind what starts it; a launcher of processes takes the place of Python."""
-    return [*shlex.split(launch), *command]
+    """A command behind what starts it, in which $NAMES are those of the environment."""
+    return [*shlex.split(os.path.expandvars(launch)), *command]
 
 
 def run_command(what: str, command: Sequence[str], fine: Sequence[int] = (0,)) -> int:
