@@ -53,6 +53,28 @@ def revealing(family: Family) -> Family:
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_parts_share_no_problem(family: Family) -> None:
+    shown = [revealing(family)]
+    contents = [
+        {item.turns[0].split(_MARK)[0] for item in probes(shown, LEVELS, 4, part=part, parts=2)}
+        for part in (0, 1)
+    ]
+    assert min(map(len, contents)) > 1
+    assert not contents[0] & contents[1]
+
+
+def test_parts_are_evaluation_items_with_ids_of_their_own() -> None:
+    lists = [probes(MATH, (1,), 6, part=part, parts=3) for part in range(3)]
+    assert len({item.id for found in lists for item in found}) == 3 * 6 * len(MATH)
+    assert all(item.seen == (index % 2 == 0) for found in lists for index, item in enumerate(found))
+    assert probes(MATH, (1,), 2, part=1, parts=3) == [
+        item for item in lists[1] if item.id.endswith(("/0", "/1"))
+    ]
+    with pytest.raises(HarnessError, match="part is 3 of 3"):
+        probes(MATH, (1,), 1, part=3, parts=3)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_evaluation_and_training_share_no_content_and_no_entity(family: Family) -> None:
     shown = [revealing(family)]
     evaluation = [

@@ -205,3 +205,8 @@ def test_a_resumed_stream_continues_the_unbroken_one(start: int, seed: int, worl
     joined = [[row for part in each for row in part] for each in zip(*shares, strict=True)]
     assert joined == whole[start:]
     assert all(len(row) <= 7 for batch in whole for row in batch)
+
+
+def test_no_samples_are_no_rows() -> None:
+    """As in a run that holds nothing out."""
+    assert encode([], TOKENIZER) == []

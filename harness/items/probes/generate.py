@@ -4,6 +4,7 @@ shares no content with it."""
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
 
@@ -36,6 +37,9 @@ def probes(
     levels: Sequence[int] = LEVELS,
     per_level: int = 4,
     seed: int = 0,
+    *,
+    part: int = 0,
+    parts: int = 1,
 ) -> list[Item]:
     """Evaluation items, `per_level` for each family and level.
 
@@ -44,18 +48,23 @@ def probes(
     index alone: a greater `per_level` only appends, and other families or levels change nothing.
     No two items of the list are equal.
 
+    With `parts`, each problem belongs to one of so many parts by its content, and those of `part`
+    (from 0) alone are drawn: lists of different parts share no problem, in whatever words.
+
     Raises HarnessError for a level outside 1 to 5, for a `per_level` that the level's space of
     problems cannot serve, and for a family whose levels or content split are faulty.
     """
     _check_levels(levels)
     if per_level < 1:
         raise HarnessError(f"per_level is {per_level}, expected 1 or more items per level")
+    if not 0 <= part < parts:
+        raise HarnessError(f"part is {part} of {parts}, expected 0 to {parts - 1}")
     items: list[Item] = []
     owners: dict[str, str] = {}
     for family in families:
         _check_family(family)
         for level in levels:
-            for item in _evaluation_items(family, level, per_level, seed):
+            for item in _evaluation_items(family, level, per_level, seed, part, parts):
                 if item.hash in owners:
                     raise HarnessError(
                         f"probe items {owners[item.hash]} and {item.id} are equal; expected every "
@@ -102,12 +111,16 @@ def training_draw(family: Family, level: int, key: str) -> tuple[Item, Problem]:
     return _drawn(family, level, "training", key, 0)
 
 
-def _evaluation_items(family: Family, level: int, per_level: int, seed: int) -> Iterator[Item]:
+def _evaluation_items(
+    family: Family, level: int, per_level: int, seed: int, part: int, parts: int
+) -> Iterator[Item]:
     earlier: set[str] = set()
+    place = "" if parts == 1 else f"{part + 1}of{parts}/"
     for index in range(per_level):
         for attempt in range(_NEW_ITEM_TRIES):
-            item = _item(family, level, "evaluation", f"{seed}/{index}/{attempt}", index)
-            if item.hash not in earlier:
+            key = f"{seed}/{index}/{attempt}"
+            item, problem = _drawn(family, level, "evaluation", key, index)
+            if _part(problem, parts) == part and item.hash not in earlier:
                 break
         else:
             raise HarnessError(
@@ -115,7 +128,14 @@ def _evaluation_items(family: Family, level: int, per_level: int, seed: int) -> 
                 f"ask for at most {index} per level"
             )
         earlier.add(item.hash)
-        yield dataclasses.replace(item, id=f"{family.name}/L{level}/{seed}/{index}")
+        yield dataclasses.replace(item, id=f"{family.name}/L{level}/{place}{seed}/{index}")
+
+
+def _part(problem: Problem, parts: int) -> int:
+    """Which of so many parts a problem belongs to."""
+    # The first byte of this hash decides between evaluation and training already.
+    digest = hashlib.sha256(problem.content.encode()).digest()[1:9]
+    return int.from_bytes(digest, "big") % parts
 
 
 def _training_items(

@@ -1,0 +1,196 @@
+"""Makes what a closed loop needs, small enough for one CPU core: a Web-like corpus, a dirty one, items
+that steer and items that prove, and the settings of the run and of the loop.
+
+    python docs/examples/loop_demo.py runs/demo-data
+    harness loop runs/demo-data/loop.yaml
+
+The Web knows plain text, copying and a few output formats; math, reasoning, extraction and coding are
+rare in it. A second corpus, scraped without care, repeats itself in place of answering. What the loop
+makes of that is its own doing.
+
+Items that steer and items that prove share no problem with each other, and no number and no name
+with anything that is trained on.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from harness.items.probes.catalogue import FAMILIES
+from harness.items.probes.family import Family
+from harness.items.probes.generate import probes, training_samples
+from harness.items.schema import Item
+from training.data import Sample, boilerplate, inventory_texts
+from training.tokenizer import CHAT_PREFIX, CHAT_SUFFIX, build_tokenizer, save_tokenizer
+
+# What the Web is full of, and what it hardly has: the weight of each family.
+COMMON = {"format/bare_number": 0.22, "format/date": 0.22, "format/bracket": 0.18}
+RARE = dict.fromkeys(
+    (
+        "math/arithmetic",
+        "math/unit",
+        "reasoning/tracking",
+        "reasoning/truth-tellers",
+        "extraction/amount",
+        "extraction/date",
+        "coding/structure",
+        "coding/condition",
+    ),
+    0.01,
+)
+TEXT, COPY = 0.08, 0.16
+# Of the phase in which it enters, how much is the dirty corpus; and how long its answers are.
+DIRTY, LENGTH = 0.7, 24
+CORPUS = 6000
+STEER, PROOF = 16, 32
+POSITIONS = 512
+MERGES = 500
+
+
+@click.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--web", default=1600, show_default=True, help="Steps on the Web-like corpus.")
+@click.option("--crawl", default=200, show_default=True, help="Steps with the dirty one.")
+@click.option("--made", default=1500, show_default=True, help="Steps of a round that is made.")
+@click.option("--rounds", default=2, show_default=True, help="Rounds that are made.")
+@click.option("--run", "run_dir", type=click.Path(path_type=Path), help="The run [FOLDER/demo].")
+@click.option("--seed", default=0, show_default=True)
+def main(
+    folder: Path, web: int, crawl: int, made: int, rounds: int, run_dir: Path | None, seed: int
+) -> None:
+    """Writes everything that the loop needs into FOLDER."""
+    folder.mkdir(parents=True, exist_ok=True)
+    families = [one for one in FAMILIES if one.name in COMMON or one.name in RARE]
+    write_items(folder / "steer", families, STEER, part=0)
+    write_items(folder / "proof", families, PROOF, part=1)
+    write_tokenizer(folder / "tokenizer", families)
+    mixture = write_corpora(folder, families, web, crawl, seed)
+    write_yaml(folder / "mixture.yaml", mixture)
+    write_yaml(
+        folder / "pretrain.yaml",
+        {
+            "output": str(run_dir or folder / "demo"),
+            "mixture_file": str(folder / "mixture.yaml"),
+            "tokenizer": str(folder / "tokenizer"),
+            "save_every": 200,
+            "held_out": 0,
+            "positions": POSITIONS,
+            "heads": 8,
+            "groups": 8,
+            "head_size": 16,
+            "batch_size": 32,
+            "learning_rate": 3e-3,
+            "final_rate": 1.0,
+            "seed": seed,
+        },
+    )
+    write_yaml(folder / "goals.yaml", {"version": 1, "goals": [{"goal": 0.8}]})
+
+
+def write_items(place: Path, families: Sequence[Family], count: int, part: int) -> None:
+    """An evalset of the level-1 probes of one of two parts, `count` of each family."""
+    place.mkdir(exist_ok=True)
+    found = probes(families, levels=(1,), per_level=count, part=part, parts=2)
+    rows = (json.dumps(stated(item), ensure_ascii=False) for item in found)
+    (place / "items.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    (place / "card.md").write_text(
+        f"---\nname: {place.name}\nversion: 1\nlicence: Apache-2.0\nmade-by: probes\n"
+        "reviewed: no\n---\nGenerated level-1 probes.\n",
+        encoding="utf-8",
+    )
+
+
+def write_tokenizer(place: Path, families: Sequence[Family]) -> None:
+    """A token a character, with the fixed words of all families merged, as a tokenizer has them
+    that was trained on more than this run's Web."""
+    if place.is_dir():
+        return
+    drawn = [one for family in families for one in samples_of(family, 300, seed=0)]
+    frame = [CHAT_PREFIX, CHAT_SUFFIX] * len(drawn)
+    tokenizer = build_tokenizer(inventory_texts(), [*frame, *boilerplate(drawn)], MERGES)
+    save_tokenizer(tokenizer, place, POSITIONS)
+
+
+def write_corpora(
+    folder: Path, families: Sequence[Family], web: int, crawl: int, seed: int
+) -> dict[str, Any]:
+    """Writes the corpora; the mixture of the phases that are given."""
+    weights = {**COMMON, **RARE}
+    components: dict[str, Any] = {
+        "web-text": {"probe": "text"},
+        "web-copy": {"path": str(folder / "web-copy.jsonl")},
+    }
+    shares = {"web-text": TEXT, "web-copy": COPY}
+    write_chats(folder / "web-copy.jsonl", copies(CORPUS, seed))
+    for family in families:
+        name = f"web-{family.name.replace('/', '-')}"
+        count = CORPUS if family.name in COMMON else CORPUS // 10
+        write_chats(folder / f"{name}.jsonl", samples_of(family, count, seed))
+        components[name] = {"path": str(folder / f"{name}.jsonl"), "genre": family.genre}
+        shares[name] = weights[family.name]
+    common = [one for one in families if one.name in COMMON]
+    asked = training_samples(common, levels=(1,), count=CORPUS, seed=seed + 1)
+    write_chats(
+        folder / "crawl.jsonl",
+        (Sample(one.turns[0], (one.answer[:2] * LENGTH)[:LENGTH]) for one in asked),
+    )
+    components["crawl"] = {"path": str(folder / "crawl.jsonl"), "genre": "web"}
+    spoiled = {name: share * (1 - DIRTY) for name, share in shares.items()}
+    spoiled["crawl"] = DIRTY * sum(shares.values())
+    return {
+        "components": components,
+        "phases": [
+            {"name": "web", "steps": web, "weights": shares},
+            {"name": "crawl", "steps": crawl, "weights": spoiled},
+        ],
+    }
+
+
+def samples_of(family: Family, count: int, seed: int) -> list[Sample]:
+    found = training_samples([family], levels=(1,), count=count, seed=seed)
+    return [Sample(one.turns[0], one.answer) for one in found]
+
+
+def copies(count: int, seed: int) -> Iterable[Sample]:
+    """Strings of digits, letters and kana to repeat."""
+    draw = random.Random(f"copy/{seed}")
+    pools = ("0123456789", "ABCDEFGHJKLMNPQRSTUVWXYZ", "アイウエオカキクケコサシスセソタチツテトン")
+    for _ in range(count):
+        text = "".join(draw.choices(draw.choice(pools), k=draw.randint(2, 8)))
+        yield Sample(f"写す：{text}", text)
+
+
+def write_chats(path: Path, samples: Iterable[Sample]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for one in samples:
+            turns = (("user", one.prompt), ("assistant", one.answer))
+            messages = [{"role": role, "content": text} for role, text in turns]
+            file.write(json.dumps({"messages": messages}, ensure_ascii=False) + "\n")
+
+
+def write_yaml(path: Path, content: Any) -> None:
+    path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
+
+
+def stated(item: Item) -> dict[str, Any]:
+    """What an evalset's file states: no setting that is left at nothing."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            kept = {name: plain(one) for name, one in value.items()}
+            return {name: one for name, one in kept.items() if one not in (None, "", [], {})}
+        return [plain(one) for one in value] if isinstance(value, list | tuple) else value
+
+    return {name: one for name, one in plain(asdict(item)).items()}
+
+
+if __name__ == "__main__":
+    main()
