@@ -209,4 +209,4 @@ def test_a_resumed_stream_continues_the_unbroken_one(start: int, seed: int, worl
 
 def test_no_samples_are_no_rows() -> None:
     """As in a run that holds nothing out."""
-    assert encode([], TOKENIZER) == []
+    assert encode([], PLAIN) == []

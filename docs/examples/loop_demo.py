@@ -1,12 +1,12 @@
-"""Makes what a closed loop needs, small enough for one CPU core: a Web-like corpus, a dirty one, items
-that steer and items that prove, and the settings of the run and of the loop.
+"""Makes what a small closed loop needs: a Web-like corpus, a dirty one, items that steer and items
+that prove, and the settings of the run and of the loop.
 
     python docs/examples/loop_demo.py runs/demo-data
     harness loop runs/demo-data/loop.yaml
 
-The Web knows plain text, copying and a few output formats; math, reasoning, extraction and coding are
-rare in it. A second corpus, scraped without care, repeats itself in place of answering. What the loop
-makes of that is its own doing.
+The Web knows plain text, copying and a few output formats; math, reasoning, extraction and coding
+are rare in it. A second corpus, scraped without care, repeats itself in place of answering. What
+the loop makes of that is its own doing.
 
 Items that steer and items that prove share no problem with each other, and no number and no name
 with anything that is trained on.
@@ -27,7 +27,6 @@ import yaml
 from harness.items.probes.catalogue import FAMILIES
 from harness.items.probes.family import Family
 from harness.items.probes.generate import probes, training_samples
-from harness.items.schema import Item
 from training.data import Sample, boilerplate, inventory_texts
 from training.tokenizer import CHAT_PREFIX, CHAT_SUFFIX, build_tokenizer, save_tokenizer
 
@@ -99,7 +98,7 @@ def write_items(place: Path, families: Sequence[Family], count: int, part: int) 
     """An evalset of the level-1 probes of one of two parts, `count` of each family."""
     place.mkdir(exist_ok=True)
     found = probes(families, levels=(1,), per_level=count, part=part, parts=2)
-    rows = (json.dumps(stated(item), ensure_ascii=False) for item in found)
+    rows = (json.dumps(stated(asdict(item)), ensure_ascii=False) for item in found)
     (place / "items.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
     (place / "card.md").write_text(
         f"---\nname: {place.name}\nversion: 1\nlicence: Apache-2.0\nmade-by: probes\n"
@@ -180,16 +179,12 @@ def write_yaml(path: Path, content: Any) -> None:
     path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
 
 
-def stated(item: Item) -> dict[str, Any]:
+def stated(value: Any) -> Any:
     """What an evalset's file states: no setting that is left at nothing."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, dict):
-            kept = {name: plain(one) for name, one in value.items()}
-            return {name: one for name, one in kept.items() if one not in (None, "", [], {})}
-        return [plain(one) for one in value] if isinstance(value, list | tuple) else value
-
-    return {name: one for name, one in plain(asdict(item)).items()}
+    if isinstance(value, dict):
+        kept = {name: stated(one) for name, one in value.items()}
+        return {name: one for name, one in kept.items() if one not in (None, "", [], {})}
+    return [stated(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 if __name__ == "__main__":
