@@ -50,15 +50,18 @@ TEXT, COPY = 0.1, 0.2
 DIRTY, LENGTH = 0.7, 24
 CORPUS = 6000
 STEER, PROOF = 16, 24
+GOAL = 0.8
+SAMPLES = 8000
+SAVE = 200
 POSITIONS = 512
 MERGES = 500
 
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--web", default=1200, show_default=True, help="Steps on the Web-like corpus.")
-@click.option("--crawl", default=200, show_default=True, help="Steps with the dirty one.")
-@click.option("--made", default=1500, show_default=True, help="Steps of a round that is made.")
+@click.option("--web", default=1000, show_default=True, help="Steps on the Web-like corpus.")
+@click.option("--crawl", default=400, show_default=True, help="Steps with the dirty one.")
+@click.option("--made", default=1000, show_default=True, help="Steps of a round that is made.")
 @click.option("--rounds", default=2, show_default=True, help="Rounds that are made.")
 @click.option("--run", "run_dir", type=click.Path(path_type=Path), help="The run [FOLDER/demo].")
 @click.option("--seed", default=0, show_default=True)
@@ -79,7 +82,7 @@ def main(
             "output": str(run_dir or folder / "demo"),
             "mixture_file": str(folder / "mixture.yaml"),
             "tokenizer": str(folder / "tokenizer"),
-            "save_every": 200,
+            "save_every": SAVE,
             "held_out": 0,
             "positions": POSITIONS,
             "heads": 8,
@@ -91,7 +94,30 @@ def main(
             "seed": seed,
         },
     )
-    write_yaml(folder / "goals.yaml", {"version": 1, "goals": [{"goal": 0.8}]})
+    write_yaml(folder / "goals.yaml", {"version": 1, "goals": [{"goal": GOAL}]})
+    write_yaml(
+        folder / "loop.yaml",
+        {
+            "train": {"config": str(folder / "pretrain.yaml"), "steps": made, "synthetic": 0.6},
+            "evaluate": {
+                "steer": str(folder / "steer"),
+                "proof": str(folder / "proof"),
+                "engine": "transformers",
+                "watch": {"samples": 2, "planned": (web + crawl + rounds * made) // SAVE},
+            },
+            "synthesize": {
+                "samples": SAMPLES,
+                "target": str(folder / "goals.yaml"),
+                "policy": "gap",
+                # So small a model learns from bare answers; worked ones are too long for it.
+                "settings": {"trace": "0"},
+                "options": ["--attempts", "4"],
+            },
+            "rounds": rounds,
+            "goals": str(folder / "goals.yaml"),
+            "seed": seed,
+        },
+    )
 
 
 def write_items(place: Path, families: Sequence[Family], count: int, part: int) -> None:

@@ -71,6 +71,7 @@ class Synthesize:
     policy   how samples are divided: learnable, gap, frontier or uniform
     keep     share of the samples for uniform coverage and replay
     least    fewest samples that a line is worth
+    settings of the plan's lines that name no generator: {trace: "0"} wants bare answers
     options  more options of `harness synthesize`: teacher, attempts, --against, ...
     """
 
@@ -79,6 +80,7 @@ class Synthesize:
     policy: Literal["learnable", "gap", "frontier", "uniform"] = "learnable"
     keep: Share = 0.25
     least: Count = 50
+    settings: dict[str, str] = field(default_factory=dict)
     options: tuple[str, ...] = ()
 
 

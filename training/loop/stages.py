@@ -8,7 +8,7 @@ from __future__ import annotations
 import getpass
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from training.loop.mixing import next_mixture, write_round
 from training.loop.state import Point, Round, State
 
 if TYPE_CHECKING:
-    from harness.gaps.plan import Plan
+    from harness.gaps.plan import Line, Plan
 
 # (hashes that went in, hashes and values that came out)
 Done = tuple[dict[str, str], dict[str, Any]]
@@ -52,6 +52,7 @@ def plan(loop: Loop, state: State, now: Round) -> Done:
         seed=loop.config.seed,
         number=now.number,
     )
+    made = replace(made, lines=tuple(_set(line, wanted.settings) for line in made.lines))
     write_plan(_plan_file(loop, now), made, replace=True)
     return {"student": student, "target": content_hash(gaps.target)}, {
         "plan": content_hash(made),
@@ -255,6 +256,11 @@ def _plan_file(loop: Loop, now: Round) -> Path:
     home = loop.round_home(now.number)
     home.mkdir(parents=True, exist_ok=True)
     return home / "plan.yaml"
+
+
+def _set(line: Line, settings: Mapping[str, str]) -> Line:
+    """A line with the loop's settings; one that names its generator has all that it wants."""
+    return line if line.generator else replace(line, settings={**settings, **line.settings})
 
 
 def _demand(made: Plan) -> dict[str, int]:
