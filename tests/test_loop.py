@@ -14,11 +14,13 @@ from click.testing import CliRunner
 
 from harness.cli.main import harness
 from harness.errors import HarnessError
+from harness.gaps.plan import Line
 from harness.store.loops import StageRow, add_stage, loop_stages
 from tests.loop_project import outcome, record, start, write_project
 from training.loop.commands import alone, launched, run_command
 from training.loop.config import load_loop
 from training.loop.run import owed_by, run_loop
+from training.loop.stages import settled
 from training.loop.state import Next
 from training.loop.suites import check_apart
 from training.mixture import Phase
@@ -90,6 +92,16 @@ def test_items_that_steer_may_not_prove(folder: Path) -> None:
     other = load_loop(again, folder / "results.duckdb")
     with pytest.raises(HarnessError, match="1 questions that prove steer too"):
         check_apart(other)
+
+
+def test_a_loops_settings_are_those_of_lines_that_name_no_generator() -> None:
+    wanted = {"trace": "0"}
+    plain = Line("math", "math/ratio", 1, 50)
+    assert settled(plain, wanted).settings == {"trace": "0"}
+    own = Line("math", "math/ratio", 1, 50, settings={"trace": "1", "seeds": "a"})
+    assert settled(own, wanted).settings == {"trace": "1", "seeds": "a"}
+    drill = Line("math", "", None, 50, generator="drill", settings={"shapes": "a"})
+    assert settled(drill, wanted) == drill
 
 
 def test_a_round_that_waits_is_approved_or_refused_from_another_terminal(

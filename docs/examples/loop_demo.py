@@ -31,7 +31,7 @@ from training.data import Sample, boilerplate, inventory_texts
 from training.tokenizer import CHAT_PREFIX, CHAT_SUFFIX, build_tokenizer, save_tokenizer
 
 # Weights of the families that the Web is full of, and of the families that it lacks.
-COMMON = {"format/bare_number": 0.25, "format/date": 0.3, "format/letter_case": 0.15}
+COMMON = {"format/bare_number": 0.35, "format/date": 0.35}
 RARE = dict.fromkeys(
     (
         "math/arithmetic",

@@ -52,7 +52,7 @@ def plan(loop: Loop, state: State, now: Round) -> Done:
         seed=loop.config.seed,
         number=now.number,
     )
-    made = replace(made, lines=tuple(_set(line, wanted.settings) for line in made.lines))
+    made = replace(made, lines=tuple(settled(line, wanted.settings) for line in made.lines))
     write_plan(_plan_file(loop, now), made, replace=True)
     return {"student": student, "target": content_hash(gaps.target)}, {
         "plan": content_hash(made),
@@ -258,7 +258,7 @@ def _plan_file(loop: Loop, now: Round) -> Path:
     return home / "plan.yaml"
 
 
-def _set(line: Line, settings: Mapping[str, str]) -> Line:
+def settled(line: Line, settings: Mapping[str, str]) -> Line:
     """A line with the loop's settings; one that names its generator has all that it wants."""
     return line if line.generator else replace(line, settings={**settings, **line.settings})
 
