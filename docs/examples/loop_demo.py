@@ -47,9 +47,9 @@ RARE = dict.fromkeys(
 )
 TEXT, COPY = 0.1, 0.2
 # Of the phase in which it enters, how much is the dirty corpus; and how long its answers are.
-DIRTY, LENGTH = 0.7, 24
+DIRTY, LENGTH = 0.85, 10
 CORPUS = 6000
-STEER, PROOF = 16, 24
+STEER, PROOF = 24, 24
 GOAL = 0.8
 SAMPLES = 8000
 SAVE = 200
@@ -59,9 +59,9 @@ MERGES = 500
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--web", default=1000, show_default=True, help="Steps on the Web-like corpus.")
+@click.option("--web", default=800, show_default=True, help="Steps on the Web-like corpus.")
 @click.option("--crawl", default=400, show_default=True, help="Steps with the dirty one.")
-@click.option("--made", default=1000, show_default=True, help="Steps of a round that is made.")
+@click.option("--made", default=1200, show_default=True, help="Steps of a round that is made.")
 @click.option("--rounds", default=2, show_default=True, help="Rounds that are made.")
 @click.option("--run", "run_dir", type=click.Path(path_type=Path), help="The run [FOLDER/demo].")
 @click.option("--seed", default=0, show_default=True)
@@ -94,6 +94,7 @@ def main(
             "seed": seed,
         },
     )
+    planned = (web + crawl + rounds * made) // SAVE
     write_yaml(folder / "goals.yaml", {"version": 1, "goals": [{"goal": GOAL}]})
     write_yaml(
         folder / "loop.yaml",
@@ -103,7 +104,8 @@ def main(
                 "steer": str(folder / "steer"),
                 "proof": str(folder / "proof"),
                 "engine": "transformers",
-                "watch": {"samples": 2, "planned": (web + crawl + rounds * made) // SAVE},
+                # While it still improves, older checkpoints say little of what it can.
+                "watch": {"samples": 2, "pooled": 2, "planned": planned},
             },
             "synthesize": {
                 "samples": SAMPLES,
