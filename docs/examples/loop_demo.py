@@ -52,7 +52,7 @@ CORPUS = 6000
 STEER, PROOF = 24, 24
 GOAL = 0.8
 SAMPLES = 8000
-SAVE = 200
+SAVE = 400
 POSITIONS = 512
 MERGES = 500
 
@@ -105,7 +105,7 @@ def main(
                 "proof": str(folder / "proof"),
                 "engine": "transformers",
                 # While it still improves, older checkpoints say little of what it can.
-                "watch": {"samples": 2, "pooled": 2, "planned": planned},
+                "watch": {"samples": 2, "pooled": 1, "planned": planned},
             },
             "synthesize": {
                 "samples": SAMPLES,
