@@ -178,6 +178,8 @@ def main(
     # Megatron-Core says at every start that Transformer Engine and Apex are missing; neither is
     # needed here.
     warnings.filterwarnings("ignore", module=r"megatron\.")
+    # Its checkpoints use a type that torch will drop; the pinned version has it.
+    warnings.filterwarnings("ignore", message="Please use DTensor", category=FutureWarning)
     if mixture is not None:
         settings["mixture"] = mixture
     try:
