@@ -94,6 +94,8 @@ def command(
     )
     written = output or Path("reports") / report_name(names[0])
     write(page, written)
+    if page.loop is not None:
+        click.echo(page.loop.verdict.sentence)
     click.echo(page.headline.verdict)
     click.echo(f"{written} ({written.stat().st_size / 1e6:.1f} MB)")
     if output is None:

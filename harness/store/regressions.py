@@ -108,6 +108,24 @@ def regressions(
     return [_regression(row) for row in rows]
 
 
+def rolled_back_regressions(path: Path, run: str) -> list[Regression]:
+    """What broke at checkpoints that a run was taken back from, and which are no longer its own
+    (`watched.mark_rolled_back`), by step; the first of each suite, genre, dataset and metric and of
+    each rollback. `fixed_at_step` is the step that it was taken back to."""
+    refresh(path)
+    with connect(path, read_only=True) as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT ON (c.run, r.suite, r.genre, r.dataset, r.metric) "
+            f"{', '.join(f'r.{name}' for name in COLUMNS['regressions'])} FROM regressions r "
+            "JOIN evaluations e ON e.id = r.candidate JOIN checkpoints c USING (fingerprint) "
+            "WHERE r.run = ? AND starts_with(c.run, r.run || '/') "
+            "ORDER BY c.run, r.suite, r.genre, r.dataset, r.metric, r.step",
+            [run],
+        ).fetchall()
+    found = [_regression(row) for row in rows]
+    return sorted(found, key=lambda one: (one.step or 0, one.suite, one.genre, one.metric))
+
+
 def find_regression(path: Path, beginning: str) -> Regression:
     """The regression whose id begins so. Raises HarnessError where none or several do."""
     found = regressions(path, where="starts_with(id, ?)", values=[beginning])

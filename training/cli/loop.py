@@ -168,13 +168,14 @@ def _print_rounds(console: Console, loop: Loop) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from training.loop.telling import ended_rounds, sentence
+    from harness.report.loop import rows_by_round
+    from training.loop.telling import sentence
 
     table = Table(box=None, header_style="dim")
     for name in ("round", "phase", "stage", "outcome"):
         table.add_column(name, no_wrap=name != "outcome")
     table.add_column("time", justify="right")
-    for rows in ended_rounds(_record(loop)):
+    for rows in rows_by_round(_record(loop)):
         for at, row in enumerate(rows):
             first = ("", "") if at else (str(row.round), row.phase)
             style = "red" if row.stage == "roll back" else ""
@@ -202,18 +203,21 @@ def _print_learned(console: Console, loop: Loop) -> None:
 
 def _print_proof(console: Console, loop: Loop) -> None:
     """What came of it on the items that no decision rests on."""
-    from training.loop.proof import first_and_last, proof_gains
+    from harness.report.loop import first_and_last, stored_gains
 
-    ends = first_and_last(_record(loop))
+    record = _record(loop)
+    ends = first_and_last(record)
     if ends is None:
         return
     before, after = ends
     _print(console, f"proof items, step {before.step:,} → step {after.step:,}:")
-    for one in sorted(proof_gains(loop, before, after), key=lambda one: -one.gain):
+    for one in stored_gains(loop.store, record):
+        at, to, gain, low, high = (
+            one.factor * value for value in (one.before, one.after, one.gain, one.low, one.high)
+        )
         _print(
             console,
-            f"  {one.genre:<12} {100 * one.before:5.1f} → {100 * one.after:5.1f}   "
-            f"{100 * one.gain:+5.1f} ({100 * one.low:+.1f} to {100 * one.high:+.1f}), "
+            f"  {one.genre:<12} {at:5.1f} → {to:5.1f}   {gain:+5.1f} ({low:+.1f} to {high:+.1f}), "
             f"{one.items} items",
             {"ahead": "green", "lags": "red"}.get(one.state, ""),
         )

@@ -157,7 +157,7 @@ def train(loop: Loop, state: State, now: Round) -> Done:
 def measure(loop: Loop, state: State, now: Round) -> Done:
     """Asks the round's last checkpoint, or the standing one, everything: items that steer and items
     that prove."""
-    from training.loop.suites import judge_dollars
+    from training.loop.suites import judge_dollars, suite_names
 
     evaluate = loop.config.evaluate
     point = now.trained[-1] if now.trained else state.standing
@@ -169,6 +169,8 @@ def measure(loop: Loop, state: State, now: Round) -> Done:
     run_command(f"measure of round {now.number}", launched(evaluate.launch, command))
     return {"checkpoint": point.fingerprint}, {
         "step": point.step,
+        "steer": suite_names(loop, evaluate.steer),
+        "proof": suite_names(loop, evaluate.proof),
         "dollars": judge_dollars(loop.store) - before,
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from harness.store.loops import StageRow
@@ -95,15 +95,3 @@ _SENTENCES = {
     "keep": _keep,
     "roll back": _roll_back,
 }
-
-
-def ended_rounds(record: list[StageRow]) -> Iterator[list[StageRow]]:
-    """The rows of each round that has ended, and of the one under way."""
-    rows: list[StageRow] = []
-    for row in record:
-        if rows and row.round != rows[-1].round:
-            yield rows
-            rows = []
-        rows.append(row)
-    if rows:
-        yield rows

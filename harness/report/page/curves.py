@@ -33,6 +33,7 @@ class Point:
     low: float
     high: float
     tokens: int | None = None
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,6 +134,22 @@ def collect(path: Path, names: Sequence[str], suites: Sequence[str] = ()) -> Sub
     opened = open_run(run, path, suites=suites) if run is not None and several else None
     stages = _stages(path, run) if run is not None else ()
     return Subject(subject, opened, stages, found, tuple(others))
+
+
+def panels_of(path: Path, fingerprints: Sequence[str], suites: Sequence[str] = ()) -> list[Panel]:
+    """One panel a suite and judge for checkpoints of any run: that in which most of them stand.
+    Without rivals."""
+    rows = evaluations(path, "list_contains(?, e.fingerprint)", [list(fingerprints)])
+    mine = {row.id for row in rows}
+    found: dict[tuple[str, str], Panel] = {}
+    for board in _boards(path, suites):
+        panel = _panel(board, mine, {})
+        if panel is None:
+            continue
+        before = found.get((panel.suite, panel.judge))
+        if before is None or len(panel.total.points) > len(before.total.points):
+            found[panel.suite, panel.judge] = replace(panel, rivals=())
+    return list(found.values())
 
 
 def over_tokens(panel: Panel) -> Panel:
@@ -253,7 +270,15 @@ def _panel(table: _Table, mine: set[str], wanted: Mapping[str, set[str]]) -> Pan
 
 
 def _rivals(table: _Table, mine: set[str], wanted: Mapping[str, set[str]]) -> Iterable[Rival]:
-    others = [row for row in table.rows if row.evaluation.id not in mine]
+    runs = {row.evaluation.run for row in table.rows if row.evaluation.id in mine}
+    # What a run was taken back from lies under its own name, and is no rival unless asked for.
+    aside = tuple(f"{run}/" for run in runs if run)
+    others = [
+        row
+        for row in table.rows
+        if row.evaluation.id not in mine
+        and (wanted or not (row.evaluation.run or "").startswith(aside))
+    ]
     if wanted:
         for name, ids in wanted.items():
             rows = [row for row in others if row.evaluation.id in ids]
@@ -282,6 +307,7 @@ def _point(row: _Row, genre: str, factor: float) -> Point:
         one.low * factor,
         one.high * factor,
         row.evaluation.tokens_seen,
+        row.evaluation.fingerprint,
     )
 
 

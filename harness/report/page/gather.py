@@ -12,8 +12,9 @@ from harness.errors import HarnessError
 from harness.report.page import charts, figures
 from harness.report.page.curves import TOTAL, Panel, Subject, collect, over_tokens
 from harness.report.page.drawing import Figure
-from harness.report.page.headline import Headline, headline, spans
+from harness.report.page.headline import Headline, Tone, headline, spans
 from harness.report.page.items import Rows, answer_rows, flip_rows
+from harness.report.page.loop import LoopSection, loop_section
 from harness.report.page.sections import (
     ArenaSection,
     GapSection,
@@ -27,6 +28,7 @@ from harness.report.page.sections import (
 if TYPE_CHECKING:
     from harness.regression.compare import Comparison
     from harness.run_regressions import Analysis
+    from harness.store.regressions import Regression
 
 # Items of a suite whose answers are shown, broken and mended each.
 MOST_ITEMS = 20_000
@@ -58,6 +60,7 @@ class SuiteSection:
 class Page:
     """A whole report.
 
+    loop      of the run, where it is trained by one
     verdicts  the comparison's rows on the metrics that rank, suite by suite
     made      how each number was made: one row an evaluation
     """
@@ -66,6 +69,7 @@ class Page:
     made_at: datetime
     subject: Subject
     headline: Headline
+    loop: LoopSection | None
     sections: tuple[SuiteSection, ...]
     verdicts: tuple[dict[str, Any], ...]
     compared: tuple[str, str] | None
@@ -78,8 +82,15 @@ class Page:
     notes: tuple[str, ...]
 
     @property
+    def tone(self) -> Tone:
+        """The worse of the run's and its loop's."""
+        tones = {self.headline.tone, *([self.loop.verdict.tone] if self.loop else [])}
+        return next(one for one in ("bad", "unsure", "good") if one in tones)  # type: ignore[return-value]
+
+    @property
     def figures(self) -> list[Figure]:
-        found = [figure for section in self.sections for figure in section.every]
+        found = list(self.loop.figures) if self.loop is not None else []
+        found += [figure for section in self.sections for figure in section.every]
         found += self.training.figures if self.training is not None else ()
         return found + [one.figure for one in self.arena]
 
@@ -118,7 +129,8 @@ def gather(
         title or f"{subject.name}: report",
         datetime.now(UTC),
         subject,
-        headline(subject, analysis, comparison),
+        headline(subject, analysis, comparison, _taken_back(path, subject)),
+        _loop(path, subject, suites),
         sections,
         _verdicts(comparison),
         _sides(comparison),
@@ -138,6 +150,18 @@ def _analysis(path: Path, subject: Subject) -> Analysis | None:
     from harness.run_regressions import analyse
 
     return analyse(subject.run, path, keep=False)
+
+
+def _taken_back(path: Path, subject: Subject) -> list[Regression]:
+    from harness.store.regressions import rolled_back_regressions
+
+    return [] if subject.run is None else rolled_back_regressions(path, subject.run.name)
+
+
+def _loop(path: Path, subject: Subject, suites: Sequence[str]) -> LoopSection | None:
+    """Of a run that is the subject itself; a checkpoint's report is not about a loop."""
+    run = subject.run
+    return None if run is None or run.name != subject.name else loop_section(path, run.name, suites)
 
 
 def _comparison(

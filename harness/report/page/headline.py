@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +12,7 @@ from harness.report.page.figures import Span
 if TYPE_CHECKING:
     from harness.regression.compare import Comparison
     from harness.run_regressions import Account, Analysis
+    from harness.store.regressions import Regression
 
 Tone = Literal["good", "bad", "unsure"]
 # Runs and metrics that one sentence names.
@@ -27,30 +29,34 @@ class Headline:
 
 
 def headline(
-    subject: Subject, analysis: Analysis | None, comparison: Comparison | None
+    subject: Subject,
+    analysis: Analysis | None,
+    comparison: Comparison | None,
+    gone: Sequence[Regression] = (),
 ) -> Headline:
-    """What a reader must know, from the whole trajectory where there is one, and from the last
-    comparison."""
+    """What a reader must know, from the whole trajectory where there is one, from what the run was
+    taken back from (`gone`), and from the last comparison."""
     sentences: list[str] = []
     verdict, tone = f"{subject.name}, measured", "good"
     if analysis is not None:
-        verdict, tone = _of_run(analysis)
+        verdict, tone = _of_run(analysis, "that stand" if gone else "")
         sentences += [_told(account) for account in analysis.accounts]
     elif comparison is not None:
         verdict, tone = _of_comparison(comparison)
+    sentences += [_taken_back(one) for one in gone]
     sentences += [one for panel in subject.panels for one in _standing(panel)]
     if analysis is not None and comparison is not None and comparison.gate.outcome != "pass":
         sentences += [f"Latest comparison: {reason}" for reason in comparison.gate.reasons]
     return Headline(verdict, tone, tuple(sentences))  # type: ignore[arg-type]
 
 
-def _of_run(analysis: Analysis) -> tuple[str, Tone]:
+def _of_run(analysis: Analysis, which: str = "") -> tuple[str, Tone]:
     run = analysis.run
     steps = len({int(step) for one in run.series for step in one.steps})
     if not analysis.accounts:
         if all(one.steps.size < 3 for one in run.series):
             return f"{run.name}: too few checkpoints to tell", "unsure"
-        return f"{run.name}: no regression in {steps} checkpoints", "good"
+        return f"{run.name}: no regression in {steps} checkpoints {which}".rstrip(), "good"
     lasting = [one.incident for one in analysis.accounts if one.incident.recovered is None]
     incident = lasting[0] if lasting else analysis.accounts[0].incident
     seed = incident.findings[0]
@@ -77,6 +83,20 @@ def _told(account: Account) -> str:
     return (
         f"{seed.metric} fell by {size:.1f} points between steps {seed.before:,} and "
         f"{seed.after:,} ({p} over the whole run), {end}{more}.{why}{signs}"
+    )
+
+
+def _taken_back(one: Regression) -> str:
+    found = one.evidence
+    unit = 1 if one.metric == "rating" else 100
+    low, high = (f"{abs(found[end]) * unit:.1f}" for end in ("high", "low"))
+    end = "rolled back" if one.fixed_at_step is None else f"rolled back to {one.fixed_at_step:,}"
+    why = "".join(f" Suspect: {cause['sentence']}." for cause in one.cause[:2])
+    signs = "".join(f" Symptom: {sign['sentence']}." for sign in found.get("symptoms", [])[:2])
+    return (
+        f"{one.suite} {TOTAL if one.genre == 'all' else one.genre} regressed by "
+        f"{abs(found['change']) * unit:.1f} points ({low} to {high}) at step {one.step:,}, "
+        f"{end}.{why}{signs}"
     )
 
 

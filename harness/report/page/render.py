@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import HarnessError
 from harness.report.page.gather import Page
+from harness.report.page.loop_words import minus
 from harness.report.page.palette import FONT, LINES, variables
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def _environment() -> Any:
     )
     environment.filters["number"] = _number
     environment.filters["p"] = _p
+    environment.filters["minus"] = minus
     return environment
 
 
