@@ -28,7 +28,6 @@ from harness.report.page.sections import (
 if TYPE_CHECKING:
     from harness.regression.compare import Comparison
     from harness.run_regressions import Analysis
-    from harness.store.regressions import Regression
 
 # Items of a suite whose answers are shown, broken and mended each.
 MOST_ITEMS = 20_000
@@ -84,8 +83,9 @@ class Page:
     @property
     def tone(self) -> Tone:
         """The worse of the run's and its loop's."""
-        tones = {self.headline.tone, *([self.loop.verdict.tone] if self.loop else [])}
-        return next(one for one in ("bad", "unsure", "good") if one in tones)  # type: ignore[return-value]
+        order: tuple[Tone, ...] = ("bad", "unsure", "good")
+        tones = [self.headline.tone, *([self.loop.verdict.tone] if self.loop else [])]
+        return min(tones, key=order.index)
 
     @property
     def figures(self) -> list[Figure]:
@@ -116,6 +116,8 @@ def gather(
 
     Raises HarnessError for unknown names, where nothing is scored, and where tokens are not known.
     """
+    from harness.store.regressions import rolled_back_regressions
+
     subject = collect(path, names, suites)
     if tokens:
         subject = replace(subject, panels=tuple(map(over_tokens, subject.panels)))
@@ -129,8 +131,8 @@ def gather(
         title or f"{subject.name}: report",
         datetime.now(UTC),
         subject,
-        headline(subject, analysis, comparison, _taken_back(path, subject)),
-        _loop(path, subject, suites),
+        headline(subject, analysis, comparison, rolled_back_regressions(path, subject.name)),
+        loop_section(path, subject.name, suites),
         sections,
         _verdicts(comparison),
         _sides(comparison),
@@ -150,18 +152,6 @@ def _analysis(path: Path, subject: Subject) -> Analysis | None:
     from harness.run_regressions import analyse
 
     return analyse(subject.run, path, keep=False)
-
-
-def _taken_back(path: Path, subject: Subject) -> list[Regression]:
-    from harness.store.regressions import rolled_back_regressions
-
-    return [] if subject.run is None else rolled_back_regressions(path, subject.run.name)
-
-
-def _loop(path: Path, subject: Subject, suites: Sequence[str]) -> LoopSection | None:
-    """Of a run that is the subject itself; a checkpoint's report is not about a loop."""
-    run = subject.run
-    return None if run is None or run.name != subject.name else loop_section(path, run.name, suites)
 
 
 def _comparison(

@@ -63,8 +63,8 @@ def loop_section(path: Path, run: str, wanted: Sequence[str] = ()) -> LoopSectio
     rounds = tuple(loop_rounds(record))
     suites = proof_suites(record)
     gains = tuple(stored_gains(path, record))
-    drawn = tuple(name for name in suites if not wanted or name in wanted) or tuple(wanted)
-    panels = panels_of(path, measured(record), drawn)
+    drawn = [name for name in suites or wanted if not wanted or name in wanted]
+    panels = panels_of(path, measured(record), drawn) if drawn or not suites else []
     found = _ordered(_progress(panels, rounds, gains), rounds)
     domains = {unit: shared_domain([one for one in found if one.unit == unit]) for unit in
                {one.unit for one in found}}  # fmt: skip

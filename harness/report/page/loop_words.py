@@ -58,7 +58,7 @@ def loop_verdict(rounds: Sequence[LoopRound], gains: Sequence[ProofGain]) -> Loo
             lost = _listed([_change(one, gains, at == 0) for at, one in enumerate(down)])
             sentence += f"; below where it began: {lost}"
     if gone:
-        names = _listed([one.phase for one in gone])
+        names = _listed([one.phase for one in gone], "round")
         were = "was" if len(gone) == 1 else "were"
         short += f"; {names} {were} rolled back"
         sentence += f"; {'; '.join(_rolled_back(one) for one in gone[:_NAMED])}"
@@ -107,12 +107,12 @@ def _count(number: int, noun: str) -> str:
     return f"{word} {noun}" if number == 1 else f"{word} {noun}s"
 
 
-def _listed(names: Sequence[str]) -> str:
+def _listed(names: Sequence[str], noun: str = "genre") -> str:
     """As "a, b and c"; nothing for none."""
     shown = list(names[:_NAMED])
     if len(names) > _NAMED:
         more = len(names) - _NAMED
-        shown.append(f"{more} more genre" + ("s" if more > 1 else ""))
+        shown.append(f"{more} more {noun}" + ("s" if more > 1 else ""))
     if len(shown) < 2:
         return "".join(shown)
     return f"{', '.join(shown[:-1])} and {shown[-1]}"
