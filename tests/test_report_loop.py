@@ -257,7 +257,7 @@ def test_it_is_told_of_a_run_without_a_loop(tmp_path: Path) -> None:
 def test_what_was_rolled_back_has_a_report_of_its_own(store: Path) -> None:
     page = gather(store, [f"{RUN}/rolled_back/round-02"], suites=["steer"])
     assert page.loop is None
-    assert any("steer: 28.8 %" in one for one in page.headline.sentences)
+    assert any(one.startswith("steer: 28.") for one in page.headline.sentences)
 
 
 def test_the_page_is_valid(page_file: Path) -> None:
@@ -287,7 +287,10 @@ def loop_file(folder: Path) -> Path:
     files: dict[str, Any] = {
         "mixture.yaml": {"components": {"copy": {"probe": "copy"}}, "phases": [phase]},
         "pretrain.yaml": {
-            "output": str(folder / RUN), "mixture_file": "mixture.yaml", "final_rate": 1.0,
+            "output": str(folder / RUN),
+            "mixture_file": "mixture.yaml",
+            "final_rate": 1.0,
+            "warmup": 5,
         },
         "loop.yaml": {
             "train": {"config": "pretrain.yaml", "steps": 10},
@@ -295,7 +298,7 @@ def loop_file(folder: Path) -> Path:
             "synthesize": {"samples": 100},
             "rounds": 2,
         },
-    }  # fmt: skip
+    }
     for name, content in files.items():
         (folder / name).write_text(yaml.safe_dump(content), encoding="utf-8")
     return folder / "loop.yaml"
