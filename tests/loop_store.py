@@ -153,7 +153,16 @@ def _stages(at: int, named: bool) -> list[tuple[str, dict[str, str], dict[str, A
         lags = {"math": [0.65, 0.5, 0.8], "coding": [0.5, 0.4, 0.6]}
         stages += [
             ("plan", {"student": before}, {"plan": "p", "lagging": lags, "demand": counts[at]}),
-            ("synthesize", {"plan": "p"}, {"kept": kept, "samples": sum(counts[at].values())}),
+            (
+                "synthesize",
+                {"plan": "p"},
+                {
+                    "home": "synthesized",
+                    "shards": {"program-00000.parquet": "s"},
+                    "kept": kept,
+                    "samples": sum(counts[at].values()),
+                },
+            ),
         ]
     verdict = "regressed" if at == 1 else "good"
     critical = [

@@ -20,6 +20,7 @@ from harness.report.page.loop import LoopSection, loop_section
 from harness.report.page.loop_words import loop_verdict
 from harness.report.page.palette import LIGHT
 from harness.report.page.render import to_html, write
+from harness.store.database import prepare
 from harness.store.loops import loop_stages
 from tests.browser import open_file, serious_findings
 from tests.loop_store import BROKE, ITEMS, RUN, fingerprint, made_loop
@@ -331,6 +332,7 @@ def test_a_measurement_records_what_steers_and_what_proves(
     monkeypatch.chdir(tmp_path)
     ran: list[Any] = []
     monkeypatch.setattr(stages, "run_command", lambda what, command: ran.append(command))
+    prepare(tmp_path / "results.duckdb")
     loop = load_loop(file, tmp_path / "results.duckdb")
     state = State(standing=Point("somewhere", 10, "f" * 64))
     inputs, outputs = stages.measure(loop, state, Round(1, "web", False))
