@@ -22,8 +22,9 @@ from harness.report.page.palette import LIGHT
 from harness.report.page.render import to_html, write
 from harness.store.database import prepare
 from harness.store.loops import loop_stages
+from harness.store.regressions import record as record_regressions
 from tests.browser import open_file, serious_findings
-from tests.loop_store import BROKE, ITEMS, RUN, fingerprint, made_loop
+from tests.loop_store import BROKE, ITEMS, RUN, fingerprint, made_loop, regression
 
 
 @pytest.fixture(scope="module")
@@ -231,8 +232,8 @@ def test_of_other_suites_nothing_is_drawn_as_proof(store: Path) -> None:
     assert found.figures == ()
 
 
-def told_of_rollback(page: Page) -> None:
-    (sentence,) = [one for one in page.headline.sentences if "rolled back" in one]
+def told_of_rollback(page: Page, of: str = "") -> None:
+    (sentence,) = [one for one in page.headline.sentences if "rolled back" in one and of in one]
     assert sentence == (
         "steer math regressed by 31.2 points (22.3 to 40.1) at step 1,500, rolled back to 1,000. "
         f"Suspect: {BROKE}."
@@ -249,10 +250,16 @@ def test_what_a_run_was_taken_back_from_is_told_on_its_page(page: Page) -> None:
 def test_it_is_told_of_a_run_without_a_loop(tmp_path: Path) -> None:
     path = tmp_path / "results.duckdb"
     made_loop(path, told=False)
+    # Found over the whole run, before it was taken back: without an interval.
+    whole = replace(regression(), policy={"rule": "trajectory"}, policy_hash="t", genre="coding")
+    record_regressions(path, [replace(whole, evidence={"change": -0.05}, cause=[])])
     page = gather(path, [RUN])
     assert page.loop is None
     assert 'id="loop"' not in to_html(page)
-    told_of_rollback(page)
+    assert page.headline.sentences[0] == (
+        "steer coding regressed by 5.0 points at step 1,500, rolled back to 1,000."
+    )
+    told_of_rollback(page, "steer math")
 
 
 def test_what_was_rolled_back_has_a_report_of_its_own(store: Path) -> None:

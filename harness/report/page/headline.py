@@ -89,13 +89,15 @@ def _told(account: Account) -> str:
 def _taken_back(one: Regression) -> str:
     found = one.evidence
     unit = 1 if one.metric == "rating" else 100
-    low, high = (f"{abs(found[end]) * unit:.1f}" for end in ("high", "low"))
+    between = ""
+    if "low" in found and "high" in found:  # not of what was found over a whole run
+        between = f" ({-found['high'] * unit:.1f} to {-found['low'] * unit:.1f})"
     end = "rolled back" if one.fixed_at_step is None else f"rolled back to {one.fixed_at_step:,}"
     why = "".join(f" Suspect: {cause['sentence']}." for cause in one.cause[:2])
     signs = "".join(f" Symptom: {sign['sentence']}." for sign in found.get("symptoms", [])[:2])
     return (
         f"{one.suite} {TOTAL if one.genre == 'all' else one.genre} regressed by "
-        f"{abs(found['change']) * unit:.1f} points ({low} to {high}) at step {one.step:,}, "
+        f"{abs(found['change']) * unit:.1f} points{between} at step {one.step or 0:,}, "
         f"{end}.{why}{signs}"
     )
 
