@@ -67,11 +67,12 @@ def test_one_sentence_says_what_came_of_it(drawn: LoopSection) -> None:
     )
     assert found is not None
     # Every item that moved went from wrong to right, so a change has a binomial variance.
-    for gain, low, high in ((0.65, *found.groups()[:2]), (0.40, *found.groups()[2:])):
+    ends = [float(one) for one in found.groups()]
+    for gain, low, high in ((0.65, ends[0], ends[1]), (0.40, ends[2], ends[3])):
         error = (gain * (1 - gain) / (ITEMS - 1)) ** 0.5
         half = 100 * error * float(student.ppf(0.95, ITEMS - 1))
-        assert abs(100 * gain - half - float(low)) < 1
-        assert abs(100 * gain + half - float(high)) < 1
+        assert abs(100 * gain - half - low) < 1
+        assert abs(100 * gain + half - high) < 1
 
 
 def change(genre: str, points: float, state: State, suite: str = "proof") -> ProofGain:
