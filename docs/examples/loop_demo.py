@@ -94,7 +94,7 @@ def main(
             "seed": seed,
         },
     )
-    planned = (web + crawl + rounds * made) // SAVE
+    planned = sum(-(-steps // SAVE) for steps in (web, crawl, *[made] * rounds))
     write_yaml(folder / "goals.yaml", {"version": 1, "goals": [{"goal": GOAL}]})
     write_yaml(
         folder / "loop.yaml",
