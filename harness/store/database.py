@@ -6,19 +6,26 @@ for one transaction or one query, and whoever finds it taken waits with jitter (
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from harness.errors import HarnessError
 
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
 DEFAULT_STORE = "results.duckdb"
-_LOCKED = "Could not set lock"
+# Another process holds the file; or another thread of this one, in the other mode.
+_LOCKED = ("Could not set lock", "different configuration")
 
 
 def store_path(option: str | None = None) -> Path:
@@ -55,27 +62,91 @@ def connect(
 
 
 def _open(path: Path, read_only: bool, wait: float) -> duckdb.DuckDBPyConnection:
-    from tenacity import (
-        Retrying,
-        retry_if_exception,
-        stop_after_delay,
-        wait_random_exponential,
-    )
+    def attempt() -> duckdb.DuckDBPyConnection:
+        before = _identity(path)
+        connection = duckdb.connect(str(path), read_only=read_only)
+        # Swapped between the opening and the locking: this is the file that was there before.
+        if before is not None and before != _identity(path):
+            connection.close()
+            raise duckdb.IOException(f"{_LOCKED[0]}: the file was replaced meanwhile")
+        return connection
 
-    attempts = Retrying(
-        retry=retry_if_exception(lambda error: _LOCKED in str(error)),
-        wait=wait_random_exponential(multiplier=0.02, max=0.5),
-        stop=stop_after_delay(wait),
-        reraise=True,
-    )
     try:
-        return attempts(lambda: duckdb.connect(str(path), read_only=read_only))
+        return patiently(attempt, path, wait)
     except duckdb.Error as error:
         raise HarnessError(_sentence(path, str(error), wait)) from error
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file has the name now; None for none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def patiently(
+    attempt: Callable[[], duckdb.DuckDBPyConnection], path: Path, wait: float
+) -> duckdb.DuckDBPyConnection:
+    """Tries until the lock on the store is had, for `wait` seconds and for as long as the store is
+    kept busy by somebody who says so (`housekeeping`)."""
+    from tenacity import Retrying, retry_if_exception, wait_random_exponential
+
+    deadline = time.monotonic() + wait
+
+    def is_over(state: RetryCallState) -> bool:
+        nonlocal deadline
+        if is_kept_busy(path):
+            deadline = time.monotonic() + wait
+        return time.monotonic() >= deadline
+
+    attempts = Retrying(
+        retry=retry_if_exception(lambda error: any(text in str(error) for text in _LOCKED)),
+        wait=wait_random_exponential(multiplier=0.02, max=0.5),
+        stop=is_over,
+        reraise=True,
+    )
+    return attempts(attempt)
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(path.name + ".busy")
+
+
+@contextmanager
+def housekeeping(path: Path) -> Iterator[None]:
+    """Tells others that the store is locked for long, so that they wait and do not give up. The
+    note is a locked file: it says nothing any more once its process is gone.
+
+    Raises HarnessError where somebody else is at it.
+    """
+    note = _note(path)
+    try:
+        with note.open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+            note.unlink(missing_ok=True)
+    except BlockingIOError:
+        raise HarnessError(
+            f"{path}: another process compacts or copies it; repeat the command when that is done"
+        ) from None
+
+
+def is_kept_busy(path: Path) -> bool:
+    """Whether somebody has announced that the store is locked for long."""
+    try:
+        with _note(path).open() as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _sentence(path: Path, fault: str, wait: float) -> str:
-    if _LOCKED in fault:
+    if any(text in fault for text in _LOCKED):
         holder = re.search(r"PID (\d+)", fault)
         who = f"process {holder[1]}" if holder else "another process"
         return (

@@ -113,12 +113,17 @@ def ingest(path: Path, *, wait: float = 30.0) -> int:
     if not pending(path):
         return 0
     with connect(path, wait=wait) as connection:
-        # Listed again under the lock: nobody else can be ingesting now.
-        batches = pending(path)
-        known = {row[0] for row in connection.execute("SELECT batch FROM ingested").fetchall()}
-        for directory in batches:
-            if directory.name not in known:
-                _ingest_one(connection, directory)
+        return take_in(connection, path)
+
+
+def take_in(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+    """`ingest` for whoever holds the lock already."""
+    # Nobody else can be ingesting now.
+    batches = pending(path)
+    known = {row[0] for row in connection.execute("SELECT batch FROM ingested").fetchall()}
+    for directory in batches:
+        if directory.name not in known:
+            _ingest_one(connection, directory)
     for directory in batches:
         shutil.rmtree(directory, ignore_errors=True)
     _drop_old_drafts(path)
