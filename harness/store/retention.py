@@ -16,8 +16,8 @@ from harness.store.database import connect
 from harness.store.write import take_in
 
 # Rows that belong to evaluations and go with them, and what names no evaluation.
-_THEIRS = ("requests", "generations", "scores", "readings", "judged", "judgments")
-_FACTS = ("evaluations", "checkpoints", "protocols", "items", "imports", "ingested")
+_THEIRS = ("requests", "generations", "scores", "readings", "judged", "judgments", "derived")
+_FACTS = ("evaluations", "checkpoints", "protocols", "items", "imports", "ingested", "revisions")
 # What a row of a table is called that names an evaluation. A table that is not here counts as
 # well: whatever names an evaluation rests on it.
 _RESTS = {
@@ -248,6 +248,7 @@ def _delete(
         "(SELECT (key, protocol_hash) FROM asked WHERE goes)",
         "judgments": "key IN (FROM replies)",
         "judged": "evaluation IN (FROM gone)",
+        "derived": "evaluation IN (FROM gone)",
         "requests": "evaluation IN (FROM gone)",
         "evaluations": "id IN (FROM gone)",
     }
