@@ -13,5 +13,5 @@ CREATE TABLE derived (
     key         VARCHAR PRIMARY KEY,  -- what it is, by which version of the code, of what
     evaluation  VARCHAR NOT NULL,
     revision    VARCHAR NOT NULL,     -- of every evaluation it was computed from
-    value       JSON NOT NULL
+    value       VARCHAR NOT NULL      -- in its own notation
 );
