@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -92,7 +93,8 @@ def make_store(path: Path, generations: int) -> int:
                 "NULL, CASE WHEN i % 4 = 1 THEN $suite || i // 20 END, "
                 "json_object('id', $suite || '/' || i, 'genre', "
                 "['math', 'reasoning', 'coding', 'extraction'][1 + i % 4], 'skill', 'skill', "
-                "'turns', [said($suite || i, 60)], 'answer', '1'), 'd' || i % 8 "
+                "'turns', [said($suite || i, 60)], 'answer', '1', 'metric', 'exact', "
+                "'format', {'kind': 'integer'}), 'd' || i % 8 "
                 "FROM range($items) t(i)",
                 {"suite": suite, "items": ITEMS},
             )
@@ -246,7 +248,7 @@ def show_ingest(store: Path, number: int) -> None:
 
 
 def timed(name: str, store: Path, *arguments: str, statuses: Sequence[int] = (0,)) -> None:
-    begun = time.monotonic()
+    begun, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, "-m", "harness", *arguments, "--store", str(store)],
         cwd=store.parent,
@@ -258,12 +260,19 @@ def timed(name: str, store: Path, *arguments: str, statuses: Sequence[int] = (0,
     seconds = time.monotonic() - begun
     if done.returncode not in statuses:
         raise SystemExit(f"{name}: status {done.returncode}\n{done.stderr}{done.stdout}")
-    print(f"{name}: {seconds:.2f} s (aim {AIM:g} s; load {os.getloadavg()[0]:.1f})", flush=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(
+        f"{name}: {seconds:.2f} s, {spent:.2f} s of processor "
+        f"(aim {AIM:g} s; load {os.getloadavg()[0]:.1f})",
+        flush=True,
+    )
 
 
 def show_queries(store: Path) -> None:
     last = f"run00/step_{1000 * CHECKPOINTS}"
     before = f"run00/step_{1000 * (CHECKPOINTS - 1)}"
+    timed("start of Python alone", store, "sql", "SELECT 1")
     timed("leaderboard, the first time", store, "leaderboard", "--json")
     timed("leaderboard", store, "leaderboard")
     timed("leaderboard, one suite", store, "leaderboard", "--suite", "one")

@@ -100,6 +100,15 @@ def test_a_value_of_older_scores_is_never_taken(store: Path) -> None:
     assert next(row for row in board(store) if row["step"] == 1)["score"] == 1.0
 
 
+def test_items_of_another_genre_are_counted_there(store: Path) -> None:
+    """Labels of an item are not part of its hash."""
+    board(store)
+    rows = batch(made(3, drawn(3, 0.5)))["items"]
+    spool(store, {"items": [row | {"genre": "reasoning"} for row in rows]})
+    ingest(store)
+    assert {tuple(row["genres"]) for row in board(store)} == {("reasoning",)}
+
+
 def test_what_still_runs_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(derived, "_WORTH_KEEPING", 1)
     path = tmp_path / "results.duckdb"

@@ -26,7 +26,7 @@ def compact(path: Path) -> tuple[int, int]:
     draft = path.with_name(path.name + ".compacting")
     with _held(path) as store, _made(draft):
         before = path.stat().st_size
-        store.execute(f"ATTACH {_quoted(draft)} AS draft")
+        store.execute(f"ATTACH {quoted(draft)} AS draft")
         store.execute("COPY FROM DATABASE store TO draft")
         _same_counts(store, path)
         store.execute("DETACH draft")
@@ -44,14 +44,10 @@ def backup(path: Path, target: Path) -> int:
     """
     if target.exists():
         raise HarnessError(f"{target}: there already; a backup overwrites nothing: name a new file")
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    with _made(draft):
+    with replaced_by(target) as draft:
         with _held(path):
             _copy(path, draft)
-        rows = _read_through(draft)
-        draft.replace(target)
-        _sync(target.parent)
-    return rows
+        return _read_through(draft)
 
 
 def restore(source: Path, path: Path, *, replace: bool = False) -> Path | None:
@@ -89,6 +85,20 @@ def restore(source: Path, path: Path, *, replace: bool = False) -> Path | None:
 
 
 @contextmanager
+def replaced_by(target: Path) -> Iterator[Path]:
+    """A draft that takes the name of `target` at the end, whole; in an error nothing stays.
+
+    Raises HarnessError where it cannot be written.
+    """
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    with _made(draft):
+        yield draft
+        _sync(draft)
+        draft.replace(target)
+        _sync(target.parent)
+
+
+@contextmanager
 def _held(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The store attached read-only as `store`, all that was spooled within it, its log empty: from
     here on nobody writes, others may read."""
@@ -112,8 +122,8 @@ def _held(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 def _attached(path: Path) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     try:
-        connection.execute(f"SET temp_directory = {_quoted(path.with_name(path.name + '.tmp'))}")
-        connection.execute(f"ATTACH {_quoted(path)} AS store (READ_ONLY)")
+        connection.execute(f"SET temp_directory = {quoted(path.with_name(path.name + '.tmp'))}")
+        connection.execute(f"ATTACH {quoted(path)} AS store (READ_ONLY)")
     except duckdb.Error:
         connection.close()
         raise
@@ -182,7 +192,8 @@ def _log_of(path: Path) -> Path:
     return path.with_name(path.name + ".wal")
 
 
-def _quoted(path: Path) -> str:
+def quoted(path: Path) -> str:
+    """A path as a literal of SQL, for statements that take no parameter there."""
     return "'" + str(path).replace("'", "''") + "'"
 
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
 
 DEFAULT_STORE = "results.duckdb"
-# Another process holds the file; or another thread of this one, in the other mode.
-_LOCKED = ("Could not set lock", "different configuration")
+# Another process holds the file; or another thread of this one, in the other mode or closing it.
+_LOCKED = ("Could not set lock", "different configuration", "already attached")
 
 
 def store_path(option: str | None = None) -> Path:
@@ -57,6 +57,10 @@ def connect(
     try:
         connection.execute("SET TimeZone = 'UTC'")
         yield connection
+    except duckdb.Error as error:
+        if sentence := _fault_in_use(path, str(error)):
+            raise HarnessError(sentence) from error
+        raise
     finally:
         connection.close()
 
@@ -165,6 +169,21 @@ def _sentence(path: Path, fault: str, wait: float) -> str:
         )
     first_line = fault.splitlines()[0]
     return f"{path}: DuckDB cannot open it ({first_line}); it was left untouched"
+
+
+def _fault_in_use(path: Path, fault: str) -> str | None:
+    """A sentence for what can happen to a file that was opened; None for what is a bug."""
+    if "Corrupt database file" in fault:
+        return (
+            f"{path}: a part of it is damaged; `harness store check` says which, `harness store "
+            "salvage` saves the rest, `harness store restore` puts a backup in its place"
+        )
+    if "No space left" in fault or "Could not write" in fault:
+        return (
+            f"{path}: cannot be written ({fault.splitlines()[0]}); everything committed before "
+            "is safe: make room and repeat the command"
+        )
+    return None
 
 
 def schema_version(connection: duckdb.DuckDBPyConnection, path: Path) -> int:

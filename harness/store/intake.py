@@ -39,6 +39,8 @@ def merge(connection: duckdb.DuckDBPyConnection, directories: Sequence[Path]) ->
     connection.execute("BEGIN")
     try:
         came = _read(connection, directories)
+        if "items" in came:
+            _find_relabelled(connection)
         for table, key in _REPLACED.items():
             if table in came:
                 _replace(connection, table, key)
@@ -85,6 +87,16 @@ def _read(
             [paths],
         )
     return came
+
+
+def _find_relabelled(connection: duckdb.DuckDBPyConnection) -> None:
+    """Items whose labels change: they are no part of an item's hash, but scores stand by them."""
+    labels = ("genre", "skill", "level", "seen", '"cluster"', "dataset")
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE relabelled AS SELECT DISTINCT hash FROM items old "
+        "JOIN came_items new USING (hash) WHERE "
+        + " OR ".join(f"old.{name} IS DISTINCT FROM new.{name}" for name in labels)
+    )
 
 
 def _replace(connection: duckdb.DuckDBPyConnection, table: str, key: str) -> None:
@@ -159,6 +171,11 @@ def _count_revisions(connection: duckdb.DuckDBPyConnection, came: Mapping[str, l
         changed.append(
             "SELECT fingerprint, protocol_hash FROM evaluations "
             "WHERE id IN (SELECT evaluation FROM came_requests)"
+        )
+    if "items" in came and connection.execute("FROM relabelled LIMIT 1").fetchone():
+        changed.append(
+            "SELECT fingerprint, protocol_hash FROM evaluations WHERE id IN "
+            "(SELECT evaluation FROM requests WHERE item_hash IN (SELECT hash FROM relabelled))"
         )
     if changed:
         connection.execute(
