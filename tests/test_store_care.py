@@ -220,9 +220,9 @@ def _place_of_text(path: Path) -> int:
     """Where in the file a block of answers lies, not of the first ones."""
     with duckdb.connect(str(path), read_only=True) as connection:
         row = connection.execute(
-            "SELECT block_id FROM pragma_storage_info('generations') "
-            "WHERE column_name = 'text' AND block_id >= 0 "
-            "GROUP BY block_id HAVING min(row_group_id) > 0 ORDER BY block_id LIMIT 1"
+            "SELECT block_id FROM pragma_storage_info('generations') WHERE block_id >= 0 "
+            "GROUP BY block_id HAVING bool_and(column_name = 'text') AND min(row_group_id) > 0 "
+            "ORDER BY block_id LIMIT 1"
         ).fetchone()
     assert row is not None
     # Three headers of 4 KiB stand before the blocks of 256 KiB.

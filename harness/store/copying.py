@@ -12,7 +12,14 @@ from pathlib import Path
 import duckdb
 
 from harness.errors import HarnessError
-from harness.store.database import connect, housekeeping, patiently, prepare, schema_version
+from harness.store.database import (
+    PATIENCE,
+    connect,
+    housekeeping,
+    patiently,
+    prepare,
+    schema_version,
+)
 from harness.store.write import take_in
 
 
@@ -108,7 +115,7 @@ def _held(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             with connect(path) as connection:
                 take_in(connection, path)
                 connection.execute("CHECKPOINT")
-            held = patiently(lambda: _attached(path), path, 30.0)
+            held = patiently(lambda: _attached(path), path, PATIENCE)
             # A writer that came between and was killed leaves a log: it is replayed above.
             if not _log_of(path).exists():
                 break

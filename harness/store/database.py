@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
 
 DEFAULT_STORE = "results.duckdb"
+# Seconds that anybody waits for the lock. Nobody keeps it for long, but many may want it on a busy
+# machine, and to wait is better than to fail.
+PATIENCE = 120.0
 # Another process holds the file; or another thread of this one, in the other mode or closing it.
 _LOCKED = ("Could not set lock", "different configuration", "already attached")
 
@@ -45,7 +48,7 @@ def migrations() -> list[tuple[int, str]]:
 
 @contextmanager
 def connect(
-    path: Path, *, read_only: bool = False, wait: float = 30.0
+    path: Path, *, read_only: bool = False, wait: float = PATIENCE
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection for one transaction or query.
 
@@ -224,7 +227,7 @@ def _owed(connection: duckdb.DuckDBPyConnection, path: Path) -> list[tuple[int, 
     return [(number, script) for number, script in migrations() if number not in applied]
 
 
-def prepare(path: Path, *, wait: float = 30.0) -> None:
+def prepare(path: Path, *, wait: float = PATIENCE) -> None:
     """Creates the store or brings it to this harness's schema version; a store that is already
     there is opened read-only and left alone.
 

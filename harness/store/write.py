@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from harness.errors import HarnessError
 from harness.store.columns import COLUMNS
-from harness.store.database import connect
+from harness.store.database import PATIENCE, connect
 from harness.store.intake import merge
 
 # Batches of one transaction: what taking one in costs is mostly the look through the store.
@@ -90,7 +90,7 @@ def pending(path: Path) -> list[Path]:
     return sorted(entry for entry in directory.iterdir() if not entry.name.startswith("."))
 
 
-def ingest(path: Path, *, wait: float = 30.0) -> int:
+def ingest(path: Path, *, wait: float = PATIENCE) -> int:
     """Moves every spooled batch into the database; returns how many.
 
     Raises HarnessError when the lock is not had within `wait` seconds: the batches stay spooled
