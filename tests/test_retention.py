@@ -243,6 +243,17 @@ def test_the_command_says_what_it_keeps_and_gives_space_back(
     assert [row["goes"] for row in json.loads(table.output)] == [False]
 
 
+def test_what_a_report_compares_stays(store: Path, tmp_path: Path) -> None:
+    pytest.importorskip("altair")
+    from harness.report.page.gather import gather
+    from harness.report.page.render import write
+
+    page = tmp_path / "tiger.html"
+    write(gather(store, ["tiger"]), page)
+    plan = retention.plan(store, retention.Policy(runs=("tiger",)), [page])
+    assert removed(plan) == ["tiger/step_100", "tiger/step_200"]
+
+
 def test_nothing_goes_without_a_condition(store: Path) -> None:
     done = CliRunner().invoke(harness, ["prune", "--store", str(store)])
     assert done.exit_code == 2

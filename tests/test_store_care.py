@@ -300,3 +300,61 @@ def test_a_store_that_was_swapped_while_it_was_opened_is_opened_again(
     monkeypatch.setattr(database.duckdb, "connect", swap_then_connect)
     with connect(store) as connection:
         assert connection.execute("SELECT count(*) FROM evaluations").fetchone() == (3,)
+
+
+WITHOUT_LOCKS = """
+import errno, fcntl, sys
+import pyseccomp
+denied = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
+error = pyseccomp.ERRNO(getattr(errno, sys.argv[1]))
+for command in (fcntl.F_SETLK, fcntl.F_SETLKW):
+    denied.add_rule(error, "fcntl", pyseccomp.Arg(1, pyseccomp.EQ, command))
+denied.add_rule(error, "flock")
+denied.load()
+sys.argv = ["harness", *sys.argv[2:]]
+from harness.cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize("error", ["ENOLCK", "EOPNOTSUPP"])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_a_file_system_without_locks_is_named_at_once(
+    store: Path, error: str, is_there: bool
+) -> None:
+    """The calls that lock files fail as they do on such a mount: by a filter of system calls."""
+    pytest.importorskip("pyseccomp")
+    before = store.read_bytes()
+    if not is_there:
+        store.unlink()
+    arguments = ["eval", "openai:http://127.0.0.1:9/v1#m", "--suite", "basics"]
+    arguments = ["store", "compact"] if is_there else arguments
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_LOCKS, error, *arguments, "--store", str(store)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    if "Operation not permitted" in done.stderr or "libseccomp" in done.stderr:
+        pytest.skip("no filter of system calls here")
+    assert done.returncode == 3, done.stderr
+    assert "its file system refuses locks" in done.stderr
+    assert "Traceback" not in done.stderr
+    if is_there:
+        assert store.read_bytes() == before
+
+
+def test_a_damaged_spooled_batch_holds_nobody_up(store: Path) -> None:
+    for step in (3, 4, 5):
+        write.spool(store, batch(made(step)))
+    broken = write.pending(store)[1]
+    file = broken / "generations.parquet"
+    file.write_bytes(file.read_bytes()[:100])
+    found = run("store", "check", "--store", store)
+    assert (found.return_value, f"{broken}: cannot be read" in found.output) == (1, True)
+    write.ingest(store)
+    assert write.pending(store) == []
+    assert len(content(store)["evaluations"]) == 4
+    found = run("store", "check", "--store", store)
+    assert (found.return_value, "set aside" in found.output) == (1, True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
 
 DEFAULT_STORE = "results.duckdb"
+# What DuckDB says where a lock is refused though nobody holds it, or the holder is far away.
+_NO_HOLDER = re.compile(r"held in PID 0\b|locks are not supported")
 # Seconds that anybody waits for the lock. Nobody keeps it for long, but many may want it on a busy
 # machine, and to wait is better than to fail.
 PATIENCE = 120.0
@@ -71,7 +74,12 @@ def connect(
 def _open(path: Path, read_only: bool, wait: float) -> duckdb.DuckDBPyConnection:
     def attempt() -> duckdb.DuckDBPyConnection:
         before = _identity(path)
-        connection = duckdb.connect(str(path), read_only=read_only)
+        try:
+            connection = duckdb.connect(str(path), read_only=read_only)
+        except duckdb.Error as error:
+            if _NO_HOLDER.search(str(error)) and not _has_locks(path.parent):
+                raise HarnessError(_without_locks(path)) from error
+            raise
         # Swapped between the opening and the locking: this is the file that was there before.
         if before is not None and before != _identity(path):
             connection.close()
@@ -82,6 +90,24 @@ def _open(path: Path, read_only: bool, wait: float) -> duckdb.DuckDBPyConnection
         return patiently(attempt, path, wait)
     except duckdb.Error as error:
         raise HarnessError(_sentence(path, str(error), wait)) from error
+
+
+def _has_locks(directory: Path) -> bool:
+    """Whether the file system grants record locks."""
+    try:
+        with tempfile.TemporaryFile(dir=directory) as probe:
+            fcntl.lockf(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _without_locks(path: Path) -> str:
+    return (
+        f"{path}: its file system refuses locks, without which two processes could spoil the "
+        "store; it was left untouched: keep the store on a local disk or a mount with locks (--store, or "
+        "HARNESS_STORE)"
+    )
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -138,6 +164,10 @@ def housekeeping(path: Path) -> Iterator[None]:
         raise HarnessError(
             f"{path}: another process compacts or copies it; repeat the command when that is done"
         ) from None
+    except OSError as error:
+        if error.filename is None and not _has_locks(path.parent):
+            raise HarnessError(_without_locks(path)) from error
+        raise
 
 
 def is_kept_busy(path: Path) -> bool:

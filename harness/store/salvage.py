@@ -12,7 +12,7 @@ from harness.errors import HarnessError
 from harness.store.copying import quoted, replaced_by
 from harness.store.database import connect, prepare, schema_version
 from harness.store.intake import merge
-from harness.store.write import pending
+from harness.store.write import damaged, is_readable, pending
 
 # DuckDB reads a column in vectors of so many rows; fewer are not tried alone.
 _VECTOR = 2048
@@ -66,7 +66,8 @@ def check(path: Path) -> Health:
         if not damaged:
             faults += _contradictions(connection)
     waiting = pending(path)
-    faults += [f"{one}: cannot be read" for one in waiting if not _is_readable(one)]
+    faults += [f"{one}: set aside, it could not be read" for one in damaged(path)]
+    faults += [f"{one}: cannot be read" for one in waiting if not is_readable(one)]
     return Health(tables, tuple(faults), len(waiting))
 
 
@@ -187,20 +188,8 @@ def _take_in(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """What is spooled beside the damaged store, one batch at a time; it stays where it is."""
     known = {row[0] for row in connection.execute("SELECT batch FROM ingested").fetchall()}
     for batch in pending(path):
-        if batch.name not in known and _is_readable(batch):
+        if batch.name not in known and is_readable(batch):
             merge(connection, [batch])
-
-
-def _is_readable(batch: Path) -> bool:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        for file in batch.glob("*.parquet"):
-            pq.read_table(file)
-    except (OSError, pa.ArrowException):
-        return False
-    return True
 
 
 def _settle(connection: duckdb.DuckDBPyConnection) -> None:

@@ -9,6 +9,7 @@ dropped, not ingested again.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import time
@@ -28,6 +29,9 @@ from harness.store.intake import merge
 
 # Batches of one transaction: what taking one in costs is mostly the look through the store.
 _TOGETHER = 128
+_DAMAGED = ".damaged-"
+
+log = logging.getLogger(__name__)
 
 Row = Mapping[str, Any]
 Batch = Mapping[str, Sequence[Row]]
@@ -109,11 +113,51 @@ def take_in(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
     known = {row[0] for row in connection.execute("SELECT batch FROM ingested").fetchall()}
     fresh = [directory for directory in batches if directory.name not in known]
     for start in range(0, len(fresh), _TOGETHER):
-        merge(connection, fresh[start : start + _TOGETHER])
+        together = fresh[start : start + _TOGETHER]
+        try:
+            merge(connection, together)
+        except duckdb.Error:
+            whole = _without_damaged(together)
+            if len(whole) == len(together):
+                raise
+            if whole:
+                merge(connection, whole)
     for directory in batches:
         shutil.rmtree(directory, ignore_errors=True)
     _drop_old_drafts(path)
     return len(batches)
+
+
+def is_readable(batch: Path) -> bool:
+    """Whether every file of a spooled batch can be read."""
+    try:
+        for file in batch.glob("*.parquet"):
+            pq.read_table(file)
+    except (OSError, pa.ArrowException):
+        return False
+    return True
+
+
+def damaged(path: Path) -> list[Path]:
+    """Spooled batches that could not be read and were set aside."""
+    return sorted(spool_directory(path).glob(f"{_DAMAGED}*"))
+
+
+def _without_damaged(batches: Sequence[Path]) -> list[Path]:
+    """The batches that can be read; the others are set aside, so that they hold nobody up."""
+    whole = []
+    for batch in batches:
+        if is_readable(batch):
+            whole.append(batch)
+            continue
+        aside = batch.with_name(_DAMAGED + batch.name)
+        batch.rename(aside)
+        log.warning(
+            "%s: damaged, set aside; what it held is owed again: repeat the commands that were "
+            "running then",
+            aside,
+        )
+    return whole
 
 
 def _drop_old_drafts(path: Path, age: float = 3600.0) -> None:
