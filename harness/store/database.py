@@ -105,8 +105,8 @@ def _has_locks(directory: Path) -> bool:
 def _without_locks(path: Path) -> str:
     return (
         f"{path}: its file system refuses locks, without which two processes could spoil the "
-        "store; it was left untouched: keep the store on a local disk or a mount with locks (--store, or "
-        "HARNESS_STORE)"
+        "store; it was left untouched: keep the store on a local disk or a mount with locks "
+        "(--store, or HARNESS_STORE)"
     )
 
 

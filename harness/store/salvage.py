@@ -61,9 +61,9 @@ def check(path: Path) -> Health:
             )
             for name in _tables(connection, "current_database()")
         )
-        damaged = [one for one in tables if one.lost]
-        faults = [f"{one.name}: {one.lost:,} rows cannot be read" for one in damaged]
-        if not damaged:
+        torn = [one for one in tables if one.lost]
+        faults = [f"{one.name}: {one.lost:,} rows cannot be read" for one in torn]
+        if not torn:
             faults += _contradictions(connection)
     waiting = pending(path)
     faults += [f"{one}: set aside, it could not be read" for one in damaged(path)]
