@@ -333,7 +333,6 @@ def test_a_file_system_without_locks_is_named_at_once(
         [sys.executable, "-c", WITHOUT_LOCKS, error, *arguments, "--store", str(store)],
         capture_output=True,
         text=True,
-        timeout=100,
         check=False,
     )
     if "Operation not permitted" in done.stderr or "libseccomp" in done.stderr:
