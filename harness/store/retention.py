@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ _RESTS = {
 _OF_MODELS = ("watched", "conversations", "battles", "regressions", "paired", "round_gains")
 # Beginnings of ids as reports print them.
 _SHORTEST = 12
+_NAMES = re.compile(rf"\b[0-9a-f]{{{_SHORTEST},64}}\b")
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ def prune(path: Path, policy: Policy, files: Sequence[Path] = ()) -> Plan:
 
 def named_in(text: str, ids: Iterable[str]) -> set[str]:
     """The ids that stand in a text, whole or by their first 12 characters."""
-    return {one for one in ids if one[:_SHORTEST] in text}
+    found = {match[:_SHORTEST] for match in _NAMES.findall(text)}
+    return {one for one in ids if one[:_SHORTEST] in found}
 
 
 def _remove(connection: duckdb.DuckDBPyConnection, policy: Policy, files: Sequence[Path]) -> Plan:
@@ -182,12 +185,13 @@ def _reasons(
 
 
 def _columns_that_may_name(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
-    return connection.execute(
+    rows = connection.execute(
         "SELECT table_name, column_name FROM duckdb_columns() "
         "WHERE NOT internal AND schema_name = 'main' AND NOT list_contains(?, table_name) "
         "AND (data_type = 'JSON' OR contains(data_type, 'VARCHAR')) ORDER BY ALL",
         [[*_THEIRS, *_FACTS]],
     ).fetchall()
+    return [(table, column) for table, column in rows]
 
 
 def _in_verified_battles(

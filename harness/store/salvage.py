@@ -112,9 +112,10 @@ def _tables(connection: duckdb.DuckDBPyConnection, database: str) -> list[str]:
 
 
 def _definitions(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
-    return connection.execute(
+    rows = connection.execute(
         "SELECT table_name, sql FROM duckdb_tables() WHERE database_name = 'damaged' ORDER BY ALL"
     ).fetchall()
+    return [(name, sql) for name, sql in rows]
 
 
 def _save(connection: duckdb.DuckDBPyConnection, name: str, definition: str) -> Table:
