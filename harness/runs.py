@@ -14,8 +14,7 @@ from harness.errors import HarnessError
 from harness.import_scores import read_scores
 from harness.items.schema import content_hash
 from harness.store.database import connect
-from harness.store.item_series import item_series_of
-from harness.store.queries import EvaluationRow, evaluations, refresh
+from harness.store.queries import EvaluationRow, ItemScore, evaluations, item_scores, refresh
 from harness.store.summaries import Summary, imported_runs, summaries
 
 if TYPE_CHECKING:
@@ -248,26 +247,36 @@ def _suite_series(
 
     from harness.statistics.series import item_series
 
+    step_of = {row.id: step for step, row in members.items()}
     steps = sorted(members)
-    how = members[steps[0]].protocol_hash
+    tables: dict[tuple[str, str, str], dict[str, dict[int, ItemScore]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
+    for score in item_scores(store, list(step_of)):
+        place = (score.genre, score.dataset, score.metric)
+        tables[place][score.item_hash][step_of[score.evaluation]] = score
     lacking = 0
-    for one in item_series_of(store, [members[step].id for step in steps], how):
-        lacking += one.lacking
-        if len(set(one.clusters)) < 2:
+    for (genre, dataset, metric), items in sorted(tables.items()):
+        whole = [by_step for by_step in items.values() if len(by_step) == len(steps)]
+        lacking += len(items) - len(whole)
+        clusters = [by_step[steps[0]].cluster for by_step in whole]
+        if len(set(clusters)) < 2:
             continue
-        is_share = bool((one.scores >= 0).all() and (one.scores <= 1).all())
-        title = " ".join(part for part in (suite, one.genre, one.dataset, one.metric) if part)
+        scores = np.array([[by_step[step].value for step in steps] for by_step in whole])
+        is_share = bool((scores >= 0).all() and (scores <= 1).all())
+        title = " ".join(part for part in (suite, genre, dataset, metric) if part)
         series.append(
             item_series(
                 title,
                 steps,
-                one.scores,
-                one.clusters,
-                unit="share" if is_share else one.metric,
-                scale=1.0 if is_share else float(np.ptp(one.scores)) or 1.0,
+                scores,
+                clusters,
+                unit="share" if is_share else metric,
+                scale=1.0 if is_share else float(np.ptp(scores)) or 1.0,
             )
         )
-        places[title] = Place(suite, one.genre, one.dataset or "all", one.metric, how)
+        how = members[steps[0]].protocol_hash
+        places[title] = Place(suite, genre, dataset or "all", metric, how)
     if lacking:
         notes.append(f"{suite}: {lacking} items are not scored at every checkpoint; left out.")
 

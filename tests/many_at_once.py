@@ -45,8 +45,8 @@ ROOT = Path(__file__).resolve().parent.parent
 ARENA = ("akane", "midori")
 # Models that evaluations go through, one after the other; two evaluations share the first list.
 LISTS, MODELS = 3, 200
-SUITES = "basics,if-ja"
-LIMIT = 60
+SUITES = "if-ja,mt-bench-ja"
+LIMIT = 40
 
 
 @dataclass

@@ -139,7 +139,9 @@ def _answers(connection: duckdb.DuckDBPyConnection, came: Mapping[str, list[str]
         )
         connection.execute(f"INSERT INTO generations SELECT {_columns('generations')} FROM fresh")
     else:
-        connection.execute("CREATE OR REPLACE TEMP TABLE fresh (key VARCHAR, batch VARCHAR)")
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE fresh (key VARCHAR, fingerprint VARCHAR, batch VARCHAR)"
+        )
     for table in _COMPUTED:
         if table not in came:
             continue
@@ -164,9 +166,16 @@ def _count_revisions(connection: duckdb.DuckDBPyConnection, came: Mapping[str, l
     """Notes of which checkpoints and protocols the scores have changed."""
     changed = []
     if "scores" in came:
-        changed.append(
-            "SELECT fingerprint, protocol_hash FROM generations JOIN fresh_scores USING (key)"
+        changed.append("SELECT fingerprint, protocol_hash FROM fresh JOIN fresh_scores USING (key)")
+        # The others are of answers that were stored before: only for them all are looked through.
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE again AS "
+            "SELECT DISTINCT key, protocol_hash FROM fresh_scores ANTI JOIN fresh USING (key)"
         )
+        if connection.execute("FROM again LIMIT 1").fetchone():
+            changed.append(
+                "SELECT fingerprint, protocol_hash FROM generations JOIN again USING (key)"
+            )
     if "requests" in came:
         changed.append(
             "SELECT fingerprint, protocol_hash FROM evaluations "
