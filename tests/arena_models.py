@@ -62,6 +62,9 @@ class Handler(BaseHTTPRequestHandler):
             self.write(b'{"error": {"message": "no"}}', "application/json", 400)
             return
         text = self.server.say[model](body["messages"])
+        if not body.get("stream"):
+            self.whole(model, text)
+            return
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
@@ -78,6 +81,28 @@ class Handler(BaseHTTPRequestHandler):
         self.piece(model, {}, "stop")
         self.wfile.write(b"data: [DONE]\n\n")
         self.close_connection = True
+
+    def whole(self, model: str, text: str) -> None:
+        """An answer in one piece, as evaluations ask for it."""
+        choice = {
+            "index": 0,
+            "message": {"role": "assistant", "content": text},
+            "finish_reason": "stop",
+        }
+        usage = {
+            "prompt_tokens": 10,
+            "completion_tokens": len(text),
+            "total_tokens": 10 + len(text),
+        }
+        reply = {
+            "id": "x",
+            "object": "chat.completion",
+            "created": 0,
+            "model": model,
+            "choices": [choice],
+            "usage": usage,
+        }
+        self.write(json.dumps(reply).encode(), "application/json")
 
     def piece(self, model: str, delta: dict[str, str], ended: str | None) -> None:
         choice = {"index": 0, "delta": delta, "finish_reason": ended}

@@ -35,6 +35,8 @@ COMMANDS = {
     "import": ("harness.cli.import_", "Bring other harnesses' answers and scores into the store."),
     "export": ("harness.cli.export", "Parquet, model cards, W&B, MLflow, TensorBoard."),
     "sql": ("harness.cli.sql", "One read-only query over the store."),
+    "store": ("harness.cli.store", "Check, back up, restore, compact and salvage the store."),
+    "prune": ("harness.cli.prune", "Remove old evaluations that nothing rests on."),
     "checkpoint": ("harness.cli.checkpoint", "Inspect checkpoints; import a GGUF."),
     "items": ("harness.cli.items", "Validate evalsets, import items, print probes."),
     "train": ("training.cli.train", "Pretrain, fine-tune, align; the health of a run."),

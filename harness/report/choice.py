@@ -43,7 +43,7 @@ class Choice:
         )
 
 
-def parse_since(text: str, now: datetime) -> datetime:
+def parse_since(text: str, now: datetime, option: str = "--since") -> datetime:
     """The time that `7d`, `24h`, `2w`, `30m` before `now`, or a date or time of ISO 8601, names; a
     time without a zone is UTC. Raises HarnessError for anything else."""
     if span := _SPAN.fullmatch(text.strip()):
@@ -55,7 +55,7 @@ def parse_since(text: str, now: datetime) -> datetime:
         found = datetime.fromisoformat(text.strip())
     except ValueError:
         raise HarnessError(
-            f"--since {text!r}: expected a span such as 7d or 24h, or a date such as 2026-11-29"
+            f"{option} {text!r}: expected a span such as 7d or 24h, or a date such as 2026-11-29"
         ) from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 

@@ -15,7 +15,8 @@ from harness.report import judged_table, leaderboard, published_table
 from harness.report.arena import ArenaBoard, Wanted, arena_boards
 from harness.report.choice import Choice, check_order, chosen, chosen_arena
 from harness.report.judged import HIGHEST, JudgedBoard, judged_boards, to_dict
-from harness.report.movement import Movement, movement
+from harness.report.measured import STRICT
+from harness.report.movement import Movement, movement, movements
 from harness.report.overview import Overview, overview
 from harness.report.published import (
     Beside,
@@ -24,7 +25,7 @@ from harness.report.published import (
     chosen_published,
     published_boards,
 )
-from harness.report.standings import STRICT, Board, boards
+from harness.report.standings import Board, boards
 from harness.store import battles
 from harness.store.paired import Judge
 
@@ -180,21 +181,16 @@ def _arena(path: Path, asked: Asked) -> tuple[list[ArenaBoard], list[str]]:
 
 def _moves(path: Path, board: Board | JudgedBoard) -> dict[str, Movement]:
     """By evaluation. Without a judge there is no rating to compare."""
-    metric, judge = STRICT, None
-    if isinstance(board, JudgedBoard):
-        if board.judge is None:
-            return {}
-        # Where a rule decides, it stands in for the judge's lowest and highest rating.
-        decided = (float(board.protocol.variant.lowest), HIGHEST)
-        metric = "rating"
-        judge = Judge(*board.judge, decided if board.protocol.is_ours else None)
-    found = {}
-    for one in board.standings:
-        if one.before is not None:
-            moved = movement(path, one.before, one.evaluation, metric, judge)
-            if moved is not None:
-                found[one.evaluation.id] = moved
-    return found
+    pairs = [(one.before, one.evaluation) for one in board.standings if one.before is not None]
+    if isinstance(board, Board):
+        return movements(path, pairs, STRICT)
+    if board.judge is None:
+        return {}
+    # Where a rule decides, it stands in for the judge's lowest and highest rating.
+    decided = (float(board.protocol.variant.lowest), HIGHEST)
+    judge = Judge(*board.judge, decided if board.protocol.is_ours else None)
+    found = {row.id: movement(path, before, row, "rating", judge) for before, row in pairs}
+    return {name: moved for name, moved in found.items() if moved is not None}
 
 
 def drawn(found: Gathered, room: int, *, by_dataset: bool = False) -> RenderableType:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from harness.store.derived import is_worth_keeping, recall, remember, revisions
 from harness.store.paired import Judge, PairedScores, paired_scores
 from harness.store.queries import EvaluationRow
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 Direction = Literal["up", "down"]
 # The share of unchanged rows that may show any arrow at all.
 LEVEL = 0.05
+# Of how changes are computed: one more makes the store forget those it has kept.
+_VERSION = 1
 TOTAL = "all"
 
 
@@ -97,6 +101,39 @@ def movement(
     scores = paired_scores(path, [before.id], row.id, row.protocol_hash, judge)
     found = changes(_totals(scores, metric))
     return Movement(before.checkpoint, found) if found else None
+
+
+def movements(
+    path: Path, pairs: Sequence[tuple[EvaluationRow, EvaluationRow]], metric: str
+) -> dict[str, Movement]:
+    """`movement` of verified scores for many pairs (before, row), by the row's evaluation; of
+    complete evaluations it is kept in the store until a score of either changes."""
+    changed = revisions(path, [one.id for pair in pairs for one in pair])
+    keys = {
+        row.id: f"movement/{_VERSION}/{metric}/{before.id}/{row.id}"
+        for before, row in pairs
+        if before.state == row.state == "complete"
+    }
+    stamps = {row.id: f"{changed[before.id]}/{changed[row.id]}" for before, row in pairs}
+    kept = recall(path, {key: stamps[name] for name, key in keys.items()})
+    found: dict[str, Movement] = {}
+    fresh = []
+    for before, row in pairs:
+        text = kept.get(keys.get(row.id, ""))
+        if text is not None:
+            changes = {name: Change(*values) for name, values in json.loads(text).items()}
+            moved = Movement(before.checkpoint, changes) if changes else None
+        else:
+            moved = movement(path, before, row, metric)
+            if row.id in keys and is_worth_keeping(row.done):
+                plain = {
+                    name: astuple(one) for name, one in (moved.changes if moved else {}).items()
+                }
+                fresh.append((keys[row.id], row.id, stamps[row.id], json.dumps(plain)))
+        if moved is not None:
+            found[row.id] = moved
+    remember(path, fresh)
+    return found
 
 
 def _totals(scores: PairedScores, metric: str) -> list[Measured]:

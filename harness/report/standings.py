@@ -4,61 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.items.schema import (
-    GENRES,
-    INSTRUCTION_GENRE,
-    JASTER_ASIDE,
-    JASTER_CATEGORIES,
-    PROBE_GENRES,
-)
-from harness.statistics.means import Estimate, cluster_mean, mean_of_means
-from harness.statistics.passk import mean_pass_at_k
-from harness.store.queries import EvaluationRow, ItemScore, evaluations, item_scores
+from harness.items.schema import GENRES, PROBE_GENRES
+from harness.report.measured import GENRE_ORDER, Measured, measure
+from harness.store.queries import EvaluationRow, evaluations
 
 # The name of a board's total: the unweighted mean over genres of the ranking metric, a genre of
 # several datasets being the unweighted mean of theirs (`docs/leaderboard.md`).
 GENRE_MEAN = "genre-mean"
-# The metric that ranks; the others are shown beside it.
-STRICT = "strict"
-_GENRE_ORDER = (*GENRES, "format", INSTRUCTION_GENRE, *JASTER_CATEGORIES, *JASTER_ASIDE)
-# Shown beside it; the other metrics of a protocol have their own reports.
-_SHOWN = (STRICT, "format", "lenient", "choice", "choice_raw")
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One evaluation's scores, all in [0, 1].
-
-    score   unweighted mean of the genre means of the strict metric, with its interval
-    genres  the strict metric by genre
-    metrics every metric's mean over genres (format, lenient, choice, ...)
-    templates  strict score on templates that training may have seen and on those it cannot have
-               ("seen", "unseen"); empty for written items
-    levels  strict mean by difficulty level
-    missing Jaster categories of the average that were not run; the score is over the others
-    pass_at strict pass@k over items, unbiased, by k, where there are several samples
-    datasets  the strict metric by (genre, dataset), where items belong to datasets
-    """
-
-    evaluation: EvaluationRow
-    score: Estimate
-    genres: dict[str, Estimate]
-    metrics: dict[str, Estimate]
-    templates: dict[str, Estimate]
-    levels: dict[int, Estimate]
-    missing: tuple[str, ...] = ()
-    pass_at: dict[int, Estimate] = field(default_factory=dict)
-    datasets: dict[tuple[str, str], Estimate] = field(default_factory=dict)
-
-    @property
-    def llmjp_average(self) -> float:
-        """llm-jp-eval's own AVG: a category that was not run counts as 0."""
-        ran = [one.mean for name, one in self.genres.items() if name in JASTER_CATEGORIES]
-        return sum(ran) / len(JASTER_CATEGORIES)
 
 
 @dataclass(frozen=True)
@@ -167,101 +123,6 @@ def boards(
     return made, len(groups) - len(chosen)
 
 
-def measure(path: Path, rows: Sequence[EvaluationRow]) -> list[Measured]:
-    """Scores of evaluations; those without a single scored answer are left out."""
-    scores: dict[str, list[ItemScore]] = defaultdict(list)
-    for score in item_scores(path, [row.id for row in rows]):
-        scores[score.evaluation].append(score)
-    return [
-        _measured(row, scores[row.id])
-        for row in rows
-        if any(score.metric == STRICT for score in scores[row.id])
-    ]
-
-
-def _measured(row: EvaluationRow, scores: Sequence[ItemScore]) -> Measured:
-    metrics = {
-        name: _total(_by_genre([one for one in scores if one.metric == name]))
-        for name in sorted({score.metric for score in scores}.intersection(_SHOWN))
-    }
-    strict = [score for score in scores if score.metric == STRICT]
-    genres = _by_genre(strict)
-    by_template = defaultdict(list)
-    by_level = defaultdict(list)
-    for score in strict:
-        if score.seen is not None:
-            by_template["seen" if score.seen else "unseen"].append(score)
-        if score.level is not None:
-            by_level[score.level].append(score)
-    return Measured(
-        row,
-        _total(genres),
-        genres,
-        metrics,
-        {name: _total(_by_genre(part)) for name, part in by_template.items()},
-        {level: _estimate(by_level[level]) for level in sorted(by_level)},
-        _missing(genres),
-        _pass_at(strict, row.samples),
-        _by_dataset(strict),
-    )
-
-
-def _pass_at(strict: Sequence[ItemScore], samples: int) -> dict[int, Estimate]:
-    """pass@k for 1, the powers of ten and the number of samples; nothing for a single sample or
-    for graded scores. Items of which fewer than k samples could be scored are left out of k."""
-    counts = [(one.samples, round(one.value * one.samples), one) for one in strict]
-    graded = any(abs(one.value * n - c) > 1e-6 for n, c, one in counts)
-    if samples == 1 or graded or any(n > samples for n, _, _ in counts):  # Of several turns.
-        return {}
-    found = {}
-    for k in sorted({1, 10, 100, samples} & set(range(1, samples + 1))):
-        enough = [(n, c, one.cluster) for n, c, one in counts if n >= k]
-        if enough:
-            numbers = [(n, c) for n, c, _ in enough]
-            found[k] = mean_pass_at_k(numbers, k, [cluster for _, _, cluster in enough])
-    return found
-
-
-def _total(genres: dict[str, Estimate]) -> Estimate:
-    """The unweighted mean over genres; categories that stand aside count only among themselves."""
-    counted = [one for genre, one in genres.items() if genre not in JASTER_ASIDE]
-    return mean_of_means(counted or list(genres.values()))
-
-
-def _missing(genres: dict[str, Estimate]) -> tuple[str, ...]:
-    if not any(category in genres for category in JASTER_CATEGORIES):
-        return ()
-    return tuple(category for category in JASTER_CATEGORIES if category not in genres)
-
-
-def _by_genre(scores: Sequence[ItemScore]) -> dict[str, Estimate]:
-    """Means by genre; where a genre has several datasets, the unweighted mean of theirs."""
-    parts: dict[str, dict[str, list[ItemScore]]] = defaultdict(lambda: defaultdict(list))
-    for score in scores:
-        parts[score.genre][score.dataset].append(score)
-    return {
-        genre: mean_of_means([_estimate(part) for part in parts[genre].values()])
-        for genre in _GENRE_ORDER
-        if genre in parts
-    }
-
-
-def _by_dataset(scores: Sequence[ItemScore]) -> dict[tuple[str, str], Estimate]:
-    parts: dict[tuple[str, str], list[ItemScore]] = defaultdict(list)
-    for score in scores:
-        if score.dataset:
-            parts[score.genre, score.dataset].append(score)
-    order = {genre: place for place, genre in enumerate(_GENRE_ORDER)}
-    return {
-        key: _estimate(parts[key])
-        for key in sorted(parts, key=lambda key: (order.get(key[0], len(order)), key[1]))
-    }
-
-
-def _estimate(scores: Sequence[ItemScore]) -> Estimate:
-    return cluster_mean([one.value for one in scores], [one.cluster for one in scores])
-
-
 def _board(measured: Sequence[Measured], every_checkpoint: bool) -> Board:
     # An evaluation of unequal seeds may stand twice for one checkpoint: the later one counts.
     current = {one.evaluation.fingerprint: one for one in measured}
@@ -295,7 +156,7 @@ def _board(measured: Sequence[Measured], every_checkpoint: bool) -> Board:
     first = measured[0].evaluation
     present = {genre for one in measured for genre in one.genres}
     order = PROBE_GENRES if "format" in present else GENRES
-    genres = tuple(genre for genre in dict.fromkeys((*order, *_GENRE_ORDER)) if genre in present)
+    genres = tuple(genre for genre in dict.fromkeys((*order, *GENRE_ORDER)) if genre in present)
     return Board(
         first.suite,
         first.protocol,

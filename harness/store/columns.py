@@ -187,6 +187,7 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "tags_b": pa.list_(_TEXT),
         "comment": _TEXT,
     },
+    "derived": {"key": _TEXT, "evaluation": _TEXT, "revision": _TEXT, "value": _TEXT},
     "battles": {
         "id": _TEXT,
         "kind": _TEXT,

@@ -6,19 +6,32 @@ for one transaction or one query, and whoever finds it taken waits with jitter (
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
-from collections.abc import Iterator
+import tempfile
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
 from harness.errors import HarnessError
 
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
 DEFAULT_STORE = "results.duckdb"
-_LOCKED = "Could not set lock"
+# What DuckDB says where a lock is refused though nobody holds it, or the holder is far away.
+_NO_HOLDER = re.compile(r"held in PID 0\b|locks are not supported")
+# Seconds that anybody waits for the lock. Nobody keeps it for long, but many may want it on a busy
+# machine, and to wait is better than to fail.
+PATIENCE = 120.0
+# Another process holds the file; or another thread of this one, in the other mode or closing it.
+_LOCKED = ("Could not set lock", "different configuration", "already attached")
 
 
 def store_path(option: str | None = None) -> Path:
@@ -38,7 +51,7 @@ def migrations() -> list[tuple[int, str]]:
 
 @contextmanager
 def connect(
-    path: Path, *, read_only: bool = False, wait: float = 30.0
+    path: Path, *, read_only: bool = False, wait: float = PATIENCE
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection for one transaction or query.
 
@@ -50,32 +63,127 @@ def connect(
     try:
         connection.execute("SET TimeZone = 'UTC'")
         yield connection
+    except duckdb.Error as error:
+        if sentence := _fault_in_use(path, str(error)):
+            raise HarnessError(sentence) from error
+        raise
     finally:
         connection.close()
 
 
 def _open(path: Path, read_only: bool, wait: float) -> duckdb.DuckDBPyConnection:
-    from tenacity import (
-        Retrying,
-        retry_if_exception,
-        stop_after_delay,
-        wait_random_exponential,
-    )
+    def attempt() -> duckdb.DuckDBPyConnection:
+        before = _identity(path)
+        try:
+            connection = duckdb.connect(str(path), read_only=read_only)
+        except duckdb.Error as error:
+            if _NO_HOLDER.search(str(error)) and not _has_locks(path.parent):
+                raise HarnessError(_without_locks(path)) from error
+            raise
+        # Swapped between the opening and the locking: this is the file that was there before.
+        if before is not None and before != _identity(path):
+            connection.close()
+            raise duckdb.IOException(f"{_LOCKED[0]}: the file was replaced meanwhile")
+        return connection
 
-    attempts = Retrying(
-        retry=retry_if_exception(lambda error: _LOCKED in str(error)),
-        wait=wait_random_exponential(multiplier=0.02, max=0.5),
-        stop=stop_after_delay(wait),
-        reraise=True,
-    )
     try:
-        return attempts(lambda: duckdb.connect(str(path), read_only=read_only))
+        return patiently(attempt, path, wait)
     except duckdb.Error as error:
         raise HarnessError(_sentence(path, str(error), wait)) from error
 
 
+def _has_locks(directory: Path) -> bool:
+    """Whether the file system grants record locks."""
+    try:
+        with tempfile.TemporaryFile(dir=directory) as probe:
+            fcntl.lockf(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _without_locks(path: Path) -> str:
+    return (
+        f"{path}: its file system refuses locks, without which two processes could spoil the "
+        "store; it was left untouched: keep the store on a local disk or a mount with locks "
+        "(--store, or HARNESS_STORE)"
+    )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file has the name now; None for none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def patiently(
+    attempt: Callable[[], duckdb.DuckDBPyConnection], path: Path, wait: float
+) -> duckdb.DuckDBPyConnection:
+    """Tries until the lock on the store is had, for `wait` seconds and for as long as the store is
+    kept busy by somebody who says so (`housekeeping`)."""
+    from tenacity import Retrying, retry_if_exception, wait_random_exponential
+
+    deadline = time.monotonic() + wait
+
+    def is_over(state: RetryCallState) -> bool:
+        nonlocal deadline
+        if is_kept_busy(path):
+            deadline = time.monotonic() + wait
+        return time.monotonic() >= deadline
+
+    attempts = Retrying(
+        retry=retry_if_exception(lambda error: any(text in str(error) for text in _LOCKED)),
+        wait=wait_random_exponential(multiplier=0.02, max=0.5),
+        stop=is_over,
+        reraise=True,
+    )
+    return attempts(attempt)
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(path.name + ".busy")
+
+
+@contextmanager
+def housekeeping(path: Path) -> Iterator[None]:
+    """Tells others that the store is locked for long, so that they wait and do not give up. The
+    note is a locked file: it says nothing any more once its process is gone.
+
+    Raises HarnessError where somebody else is at it.
+    """
+    note = _note(path)
+    try:
+        with note.open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+            note.unlink(missing_ok=True)
+    except BlockingIOError:
+        raise HarnessError(
+            f"{path}: another process compacts or copies it; repeat the command when that is done"
+        ) from None
+    except OSError as error:
+        if error.filename is None and not _has_locks(path.parent):
+            raise HarnessError(_without_locks(path)) from error
+        raise
+
+
+def is_kept_busy(path: Path) -> bool:
+    """Whether somebody has announced that the store is locked for long."""
+    try:
+        with _note(path).open() as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 def _sentence(path: Path, fault: str, wait: float) -> str:
-    if _LOCKED in fault:
+    if any(text in fault for text in _LOCKED):
         holder = re.search(r"PID (\d+)", fault)
         who = f"process {holder[1]}" if holder else "another process"
         return (
@@ -94,6 +202,21 @@ def _sentence(path: Path, fault: str, wait: float) -> str:
         )
     first_line = fault.splitlines()[0]
     return f"{path}: DuckDB cannot open it ({first_line}); it was left untouched"
+
+
+def _fault_in_use(path: Path, fault: str) -> str | None:
+    """A sentence for what can happen to a file that was opened; None for what is a bug."""
+    if "Corrupt database file" in fault:
+        return (
+            f"{path}: a part of it is damaged; `harness store check` says which, `harness store "
+            "salvage` saves the rest, `harness store restore` puts a backup in its place"
+        )
+    if "No space left" in fault or "Could not write" in fault:
+        return (
+            f"{path}: cannot be written ({fault.splitlines()[0]}); everything committed before "
+            "is safe: make room and repeat the command"
+        )
+    return None
 
 
 def schema_version(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
@@ -134,7 +257,7 @@ def _owed(connection: duckdb.DuckDBPyConnection, path: Path) -> list[tuple[int, 
     return [(number, script) for number, script in migrations() if number not in applied]
 
 
-def prepare(path: Path, *, wait: float = 30.0) -> None:
+def prepare(path: Path, *, wait: float = PATIENCE) -> None:
     """Creates the store or brings it to this harness's schema version; a store that is already
     there is opened read-only and left alone.
 

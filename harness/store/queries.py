@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from harness.errors import HarnessError
 from harness.items.schema import Item
-from harness.store.database import connect, require
+from harness.store.database import connect, is_kept_busy, require
 from harness.store.write import ingest, pending
 
 
@@ -143,9 +143,10 @@ JOIN protocols p ON p.hash = e.protocol_hash
 
 
 def refresh(path: Path) -> None:
-    """Brings in what other processes have spooled, before a read."""
+    """Brings in what other processes have spooled, before a read; not while the store is locked for
+    long, for then it can be read but not written."""
     require(path)
-    if pending(path):
+    if pending(path) and not is_kept_busy(path):
         ingest(path)
 
 

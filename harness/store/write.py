@@ -2,13 +2,14 @@
 
 A batch is spooled first: one Parquet file a table in a directory that appears by an atomic
 rename, fsynced. From then on it is durable. Whoever next gets the database's lock ingests every
-spooled batch, each in one transaction together with its name in `ingested`, and removes it.
-A process that dies between commit and removal leaves a batch whose name is known: it is dropped,
-not ingested again.
+spooled batch, many in one transaction together with their names in `ingested`, and removes them.
+A process that dies between commit and removal leaves batches whose names are known: they are
+dropped, not ingested again.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import time
@@ -23,25 +24,14 @@ import pyarrow.parquet as pq
 
 from harness.errors import HarnessError
 from harness.store.columns import COLUMNS
-from harness.store.database import connect
+from harness.store.database import PATIENCE, connect
+from harness.store.intake import merge
 
-# Tables of which a later batch's row replaces an earlier one with the same key.
-_REPLACED = {
-    "checkpoints": "fingerprint",
-    "protocols": "hash",
-    "items": "hash",
-    "evaluations": "id",
-    "imports": "name",
-    "conversations": "id",
-}
-# What is computed from an answer, by (key, protocol_hash); computing it again replaces it.
-_COMPUTED = ("scores", "readings")
-# What belongs to an evaluation, by what makes two rows the same; the first one stays.
-_LINKS = {
-    "requests": ("evaluation", "key"),
-    "judged": ("evaluation", "answer", "key"),
-    "paired": ("answer_a", "answer_b", "swapped", "key"),
-}
+# Batches of one transaction: what taking one in costs is mostly the look through the store.
+_TOGETHER = 128
+_DAMAGED = ".damaged-"
+
+log = logging.getLogger(__name__)
 
 Row = Mapping[str, Any]
 Batch = Mapping[str, Sequence[Row]]
@@ -104,7 +94,7 @@ def pending(path: Path) -> list[Path]:
     return sorted(entry for entry in directory.iterdir() if not entry.name.startswith("."))
 
 
-def ingest(path: Path, *, wait: float = 30.0) -> int:
+def ingest(path: Path, *, wait: float = PATIENCE) -> int:
     """Moves every spooled batch into the database; returns how many.
 
     Raises HarnessError when the lock is not had within `wait` seconds: the batches stay spooled
@@ -113,132 +103,61 @@ def ingest(path: Path, *, wait: float = 30.0) -> int:
     if not pending(path):
         return 0
     with connect(path, wait=wait) as connection:
-        # Listed again under the lock: nobody else can be ingesting now.
-        batches = pending(path)
-        known = {row[0] for row in connection.execute("SELECT batch FROM ingested").fetchall()}
-        for directory in batches:
-            if directory.name not in known:
-                _ingest_one(connection, directory)
+        return take_in(connection, path)
+
+
+def take_in(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+    """`ingest` for whoever holds the lock already."""
+    # Nobody else can be ingesting now.
+    batches = pending(path)
+    known = {row[0] for row in connection.execute("SELECT batch FROM ingested").fetchall()}
+    fresh = [directory for directory in batches if directory.name not in known]
+    for start in range(0, len(fresh), _TOGETHER):
+        together = fresh[start : start + _TOGETHER]
+        try:
+            merge(connection, together)
+        except duckdb.Error:
+            whole = _without_damaged(together)
+            if len(whole) == len(together):
+                raise
+            if whole:
+                merge(connection, whole)
     for directory in batches:
         shutil.rmtree(directory, ignore_errors=True)
     _drop_old_drafts(path)
     return len(batches)
 
 
-def _ingest_one(connection: duckdb.DuckDBPyConnection, directory: Path) -> None:
-    present = {file.stem: file for file in directory.glob("*.parquet")}
-    connection.execute("BEGIN")
+def is_readable(batch: Path) -> bool:
+    """Whether every file of a spooled batch can be read."""
     try:
-        for table, key in _REPLACED.items():
-            if table in present:
-                # Upsert in place: DuckDB refuses delete and insert of one key in a transaction.
-                rest = [name for name in COLUMNS[table] if name != key]
-                connection.execute(
-                    f"INSERT INTO {table} SELECT {_columns(table)} FROM read_parquet(?) "
-                    f"QUALIFY row_number() OVER (PARTITION BY {key}) = 1 "
-                    f"ON CONFLICT ({key}) DO UPDATE SET "
-                    + ", ".join(f"{name} = excluded.{name}" for name in rest),
-                    [str(present[table])],
-                )
-        for table, same in _LINKS.items():
-            if table in present:
-                where = " AND ".join(f"old.{name} = new.{name}" for name in same)
-                connection.execute(
-                    f"INSERT INTO {table} SELECT DISTINCT {_columns(table)} FROM read_parquet(?) "
-                    f"new WHERE NOT EXISTS (FROM {table} old WHERE {where})",
-                    [str(present[table])],
-                )
-        if "judgments" in present:
-            _ingest_judgments(connection, present["judgments"])
-        if "regressions" in present:
-            # The first row stays: its status may have moved on since.
-            connection.execute(
-                f"INSERT INTO regressions SELECT {_columns('regressions')} FROM read_parquet(?) "
-                "QUALIFY row_number() OVER (PARTITION BY id) = 1 ON CONFLICT (id) DO NOTHING",
-                [str(present["regressions"])],
-            )
-        if "battles" in present:
-            _ingest_battles(connection, present["battles"])
-        if "generations" in present:
-            _ingest_generations(connection, present)
-        else:
-            for table in _COMPUTED:
-                if table in present:
-                    _replace_computed(connection, table, present[table], "true")
-        connection.execute("INSERT INTO ingested VALUES (?, now())", [directory.name])
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
+        for file in batch.glob("*.parquet"):
+            pq.read_table(file)
+    except (OSError, pa.ArrowException):
+        return False
+    return True
 
 
-def _ingest_generations(connection: duckdb.DuckDBPyConnection, present: Mapping[str, Path]) -> None:
-    """The first answer to a key stays (two processes may have asked at once), except that an
-    answer replaces an error. Scores and readings come with their own answer or not at all."""
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE fresh AS SELECT * FROM read_parquet(?) new "
-        "WHERE NOT EXISTS (FROM generations old "
-        "WHERE old.key = new.key AND old.finish_reason <> 'error') "
-        "QUALIFY row_number() OVER (PARTITION BY key) = 1",
-        [str(present["generations"])],
-    )
-    connection.execute("DELETE FROM generations WHERE key IN (SELECT key FROM fresh)")
-    connection.execute(f"INSERT INTO generations SELECT {_columns('generations')} FROM fresh")
-    for table in _COMPUTED:
-        if table in present:
-            condition = "new.key IN (SELECT key FROM fresh)"
-            _replace_computed(connection, table, present[table], condition)
-    connection.execute("DROP TABLE fresh")
+def damaged(path: Path) -> list[Path]:
+    """Spooled batches that could not be read and were set aside."""
+    return sorted(spool_directory(path).glob(f"{_DAMAGED}*"))
 
 
-def _ingest_judgments(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
-    """The first reply to an attempt stays, except that a reply replaces a failed request."""
-    connection.execute(
-        "CREATE OR REPLACE TEMP TABLE fresh AS SELECT * FROM read_parquet(?) new "
-        "WHERE NOT EXISTS (FROM judgments old WHERE old.key = new.key "
-        "AND old.attempt = new.attempt AND coalesce(old.failure, '') <> 'request') "
-        "QUALIFY row_number() OVER (PARTITION BY key, attempt "
-        "ORDER BY coalesce(failure, '') = 'request', created_at) = 1",
-        [str(file)],
-    )
-    connection.execute(
-        "DELETE FROM judgments WHERE (key, attempt) IN (SELECT (key, attempt) FROM fresh)"
-    )
-    connection.execute(f"INSERT INTO judgments SELECT {_columns('judgments')} FROM fresh")
-    connection.execute("DROP TABLE fresh")
-
-
-def _ingest_battles(connection: duckdb.DuckDBPyConnection, file: Path) -> None:
-    """The first row of an id stays: a vote is cast once. A verifier's battle follows from scores
-    and is replaced, for they may have been computed again."""
-    connection.execute(
-        "DELETE FROM battles WHERE kind = 'verifier' AND id IN (SELECT id FROM read_parquet(?))",
-        [str(file)],
-    )
-    connection.execute(
-        f"INSERT INTO battles SELECT {_columns('battles')} FROM read_parquet(?) new "
-        "WHERE NOT EXISTS (FROM battles old WHERE old.id = new.id) "
-        "QUALIFY row_number() OVER (PARTITION BY id ORDER BY sequence) = 1 ORDER BY sequence",
-        [str(file)],
-    )
-
-
-def _replace_computed(
-    connection: duckdb.DuckDBPyConnection, table: str, file: Path, condition: str
-) -> None:
-    connection.execute(
-        f"DELETE FROM {table} WHERE (key, protocol_hash) IN "
-        f"(SELECT (key, protocol_hash) FROM read_parquet(?) new WHERE {condition})",
-        [str(file)],
-    )
-    connection.execute(
-        f"INSERT INTO {table} SELECT {_columns(table)} FROM read_parquet(?) new WHERE {condition}",
-        [str(file)],
-    )
-
-
-def _columns(table: str) -> str:
-    return ", ".join(COLUMNS[table])
+def _without_damaged(batches: Sequence[Path]) -> list[Path]:
+    """The batches that can be read; the others are set aside, so that they hold nobody up."""
+    whole = []
+    for batch in batches:
+        if is_readable(batch):
+            whole.append(batch)
+            continue
+        aside = batch.with_name(_DAMAGED + batch.name)
+        batch.rename(aside)
+        log.warning(
+            "%s: damaged, set aside; what it held is owed again: repeat the commands that were "
+            "running then",
+            aside,
+        )
+    return whole
 
 
 def _drop_old_drafts(path: Path, age: float = 3600.0) -> None:

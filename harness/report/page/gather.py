@@ -62,6 +62,8 @@ class Page:
     loop      of the run, where it is trained by one
     verdicts  the comparison's rows on the metrics that rank, suite by suite
     made      how each number was made: one row an evaluation
+    rests_on  ids of the evaluations that the page compares or shows answers of; `harness prune`
+              finds them in the file and keeps them
     """
 
     title: str
@@ -79,6 +81,7 @@ class Page:
     rows: Rows | None
     made: tuple[dict[str, Any], ...]
     notes: tuple[str, ...]
+    rests_on: tuple[str, ...] = ()
 
     @property
     def tone(self) -> Tone:
@@ -143,7 +146,15 @@ def gather(
         _rows(path, subject, comparison),
         _made(subject),
         (*subject.notes, *(analysis.run.notes if analysis is not None else ())),
+        _rests_on(subject, comparison),
     )
+
+
+def _rests_on(subject: Subject, comparison: Comparison | None) -> tuple[str, ...]:
+    ids = [panel.latest.id for panel in subject.panels if panel.latest is not None]
+    for suite in comparison.suites if comparison is not None else ():
+        ids += [row.id for row in (*suite.pair.bases, suite.pair.cand)]
+    return tuple(dict.fromkeys(ids))
 
 
 def _analysis(path: Path, subject: Subject) -> Analysis | None:
