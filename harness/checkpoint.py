@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import os
@@ -20,6 +21,7 @@ from harness.checkpoint_files import CheckpointFiles, inspect, is_weight_file
 from harness.errors import HarnessError
 from harness.fingerprint import Progress, fingerprint
 from harness.items.schema import content_hash
+from harness.masking import masked, masked_url, without_user
 
 LINEAGE = "lineage.json"
 NO_CHAT_TEMPLATE = "The tokenizer has no chat template: items are asked as plain completions."
@@ -308,6 +310,8 @@ def _what_directory_is(path: Path) -> str:
 def _served(address: str) -> Checkpoint:
     url, _, wanted = address.partition("#")
     url = url.rstrip("/")
+    # The address with its password is for asking; everything else sees it without.
+    shown = masked_url(url)
     try:
         parts = urllib.parse.urlsplit(url)
         host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
@@ -315,27 +319,31 @@ def _served(address: str) -> Checkpoint:
         host = ""
     if not host or not url.startswith(("http://", "https://")):
         raise HarnessError(
-            f"openai:{address} is not the address of a server, expected "
+            f"openai:{masked_url(address)} is not the address of a server, expected "
             "openai:http://host:port/v1#model"
         )
     served = _models(url)
     if not served:
-        raise HarnessError(f"{url} serves no model; start the server with one")
+        raise HarnessError(f"{shown} serves no model; start the server with one")
     if not wanted and len(served) > 1:
         raise HarnessError(
-            f"{url} serves {len(served)} models; choose one by adding # and its name: "
+            f"{shown} serves {len(served)} models; choose one by adding # and its name: "
             f"{', '.join(sorted(served))}"
         )
     model = wanted or next(iter(served))
     if model not in served:
-        raise HarnessError(f"{url} does not serve {model!r}; it serves {', '.join(sorted(served))}")
+        raise HarnessError(
+            f"{shown} does not serve {model!r}; it serves {', '.join(sorted(served))}"
+        )
     entry = served[model]
     # `created` and permission ids change with every request.
     lasting = {key: entry.get(key) for key in ("id", "root", "parent", "owned_by", "max_model_len")}
     length = entry.get("max_model_len")
     return Checkpoint(
         name=f"{model}@{host}",
-        fingerprint=content_hash({"url": url, "model": model, "served": lasting}),
+        fingerprint=content_hash(
+            {"url": masked_url(without_user(url)[0]), "model": model, "served": lasting}
+        ),
         path=None,
         url=url,
         model=model,
@@ -350,10 +358,16 @@ def _served(address: str) -> Checkpoint:
 
 def _models(url: str) -> dict[str, Mapping[str, Any]]:
     """GET {url}/models: the entries of the served models by id."""
-    place = f"{url}/models"
-    request = urllib.request.Request(place, headers={"Accept": "application/json"})
-    if key := os.environ.get("OPENAI_API_KEY"):
-        request.add_header("Authorization", f"Bearer {key}")
+    address, user = without_user(url)
+    place = f"{masked_url(url)}/models"
+    request = urllib.request.Request(f"{address}/models", headers={"Accept": "application/json"})
+    key = os.environ.get("OPENAI_API_KEY")
+    if user is not None:
+        encoded = base64.b64encode(urllib.parse.unquote(user).encode()).decode()
+        request.add_unredirected_header("Authorization", f"Basic {encoded}")
+    elif key:
+        # Another host, to which this one may point, has no business with the key.
+        request.add_unredirected_header("Authorization", f"Bearer {key}")
     try:
         with urllib.request.urlopen(request, timeout=_SERVER_TIMEOUT) as response:
             answer = json.loads(response.read())
@@ -371,7 +385,7 @@ def _models(url: str) -> dict[str, Mapping[str, Any]]:
             "OpenAI-compatible server, which usually ends in /v1"
         ) from None
     except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", None) or error
+        reason = masked(str(getattr(error, "reason", None) or error))
         raise HarnessError(
             f"no server answers at {place} ({reason}); start it, or correct host and port"
         ) from None

@@ -99,6 +99,7 @@ def inspect(directory: Path, *, allow_pickle: bool = False) -> CheckpointFiles:
             f"{directory / 'config.json'} has no `model_type`, which names the architecture; "
             "copy the config.json that belongs to these weights"
         )
+    _refuse_what_is_elsewhere(directory, config)
     weights = _weight_files(directory, allow_pickle)
     tensors: dict[str, Tensor] = {}
     if weights[0].suffix == ".safetensors":
@@ -121,6 +122,28 @@ def inspect(directory: Path, *, allow_pickle: bool = False) -> CheckpointFiles:
         tokenizer=tokenizer,
         chat_template=_has_chat_template(directory),
     )
+
+
+def _refuse_what_is_elsewhere(directory: Path, config: Mapping[str, Any]) -> None:
+    """Raises HarnessError where libraries would add to the checkpoint what is no part of its
+    identity: compiled code from a hub, or an adapter on top of whole weights."""
+    for key in ("attn_implementation", "_attn_implementation", "experts_implementation"):
+        for name in _strings(config.get(key)):
+            if "/" in name:
+                raise HarnessError(
+                    f"{directory / 'config.json'} asks for code from a hub ({key}: {name!r}), "
+                    f"which is never loaded; remove {key} from it"
+                )
+    if (directory / "adapter_config.json").is_file() and (directory / SINGLE).is_file():
+        raise HarnessError(
+            f"{directory} holds whole weights and a LoRA adapter, and libraries disagree on what "
+            "that means; move adapter_config.json and adapter_model.* away, or merge them"
+        )
+
+
+def _strings(value: object) -> list[str]:
+    values = list(value.values()) if isinstance(value, dict) else [value]
+    return [one for one in values if isinstance(one, str)]
 
 
 def read_json(path: Path) -> dict[str, Any]:

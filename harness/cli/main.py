@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 import traceback
 
@@ -10,6 +11,7 @@ import click
 
 from harness import __version__
 from harness.errors import HarnessError
+from harness.masking import mask_logs, masked
 
 # name -> (module that holds it, what the overview says)
 COMMANDS = {
@@ -84,20 +86,24 @@ def harness(context: click.Context) -> None:
 
 
 def main() -> None:
-    """Runs the command line; a HarnessError becomes one sentence and exit status 3."""
+    """Runs the command line; a HarnessError becomes one sentence and exit status 3. Keys and
+    passwords are masked in whatever is printed of a fault."""
+    mask_logs()
     try:
         status = harness.main(standalone_mode=False)
     except HarnessError as error:
-        click.secho(f"error: {error}", fg="red", err=True)
+        click.secho(f"error: {masked(str(error))}", fg="red", err=True)
         sys.exit(USAGE_OR_DATA_ERROR)
     except click.exceptions.Abort:
         click.echo("interrupted; repeat the command to go on", err=True)
         sys.exit(130)
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(file=shown)
+        click.echo(masked(shown.getvalue()), err=True, nl=False)
         sys.exit(USAGE_OR_DATA_ERROR)
     except Exception:
-        traceback.print_exc()
+        click.echo(masked(traceback.format_exc()), err=True, nl=False)
         sys.exit(BUG)
     sys.exit(status if isinstance(status, int) else 0)
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from harness.engines.types import Message
 from harness.errors import HarnessError
+from harness.loading import FILES_ONLY
+from harness.masking import masked
 
 # A base model goes on to write the next instruction itself; its answer ends before that.
 PLAIN_STOP = ("\n### ",)
@@ -103,7 +105,7 @@ def _load_tokenizer(path: Path, stamp: tuple[int, ...]) -> Any:
     if not path.is_dir():
         raise HarnessError(f"{path}: no such directory; expected a Hugging Face checkpoint")
     try:
-        return AutoTokenizer.from_pretrained(path)
+        return AutoTokenizer.from_pretrained(path, **FILES_ONLY)
     except Exception as error:  # transformers raises whatever its parsers do
         raise HarnessError(
             f"{path}: the tokenizer cannot be loaded ({first_line(error)}); expected "
@@ -113,9 +115,9 @@ def _load_tokenizer(path: Path, stamp: tuple[int, ...]) -> Any:
 
 
 def first_line(error: BaseException) -> str:
-    """An exception as one short line, for messages."""
+    """An exception as one short line, for messages; keys and passwords are masked."""
     lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:300]
+    return masked(lines[0] if lines else type(error).__name__)[:300]
 
 
 def _by_template(tokenizer: Any, messages: Sequence[Message], path: Path) -> str:
