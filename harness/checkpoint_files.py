@@ -120,7 +120,7 @@ def inspect(directory: Path, *, allow_pickle: bool = False) -> CheckpointFiles:
         weights=weights,
         tensors=tensors,
         tokenizer=tokenizer,
-        chat_template=_has_chat_template(directory),
+        chat_template=has_chat_template(directory),
     )
 
 
@@ -385,7 +385,8 @@ def _check_vocabulary(
         )
 
 
-def _has_chat_template(directory: Path) -> bool:
+def has_chat_template(directory: Path) -> bool:
+    """Whether a checkpoint says how messages become text."""
     if any((directory / name).is_file() for name in ("chat_template.jinja", "chat_template.json")):
         return True
     config = directory / "tokenizer_config.json"

@@ -12,6 +12,7 @@ import click
 from harness import __version__
 from harness.errors import HarnessError
 from harness.masking import mask_logs, masked
+from harness.visible import visible
 
 # name -> (module that holds it, what the overview says)
 COMMANDS = {
@@ -92,7 +93,7 @@ def main() -> None:
     try:
         status = harness.main(standalone_mode=False)
     except HarnessError as error:
-        click.secho(f"error: {masked(str(error))}", fg="red", err=True)
+        click.secho(f"error: {visible(masked(str(error)))}", fg="red", err=True)
         sys.exit(USAGE_OR_DATA_ERROR)
     except click.exceptions.Abort:
         click.echo("interrupted; repeat the command to go on", err=True)
@@ -100,10 +101,10 @@ def main() -> None:
     except click.ClickException as error:
         shown = io.StringIO()
         error.show(file=shown)
-        click.echo(masked(shown.getvalue()), err=True, nl=False)
+        click.echo(visible(masked(shown.getvalue())), err=True, nl=False)
         sys.exit(USAGE_OR_DATA_ERROR)
     except Exception:
-        click.echo(masked(traceback.format_exc()), err=True, nl=False)
+        click.echo(visible(masked(traceback.format_exc())), err=True, nl=False)
         sys.exit(BUG)
     sys.exit(status if isinstance(status, int) else 0)
 
