@@ -27,7 +27,8 @@ def summary(report: Report) -> str:
         lines += ["", *_table(compared), ""]
         lines += [f"- suspect: {_inline(str(cause))}" for cause in causes]
         lines += [
-            f"- with it: {_inline(symptom.name)} ({symptom.genre}) {symptom.base:.3g} → {symptom.cand:.3g}"
+            f"- with it: {_inline(symptom.name)} ({symptom.genre}) {symptom.base:.3g} → "
+            f"{symptom.cand:.3g}"
             for symptom in symptoms
         ]
         lines += [part for flip in flips for part in _flip(flip)]
