@@ -11,7 +11,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -22,17 +22,22 @@ from harness.errors import HarnessError
 from harness.fingerprint import Progress, fingerprint
 from harness.items.schema import content_hash
 from harness.masking import masked, masked_url, without_user
+from harness.replaced import Stamp, stamp
 
 LINEAGE = "lineage.json"
 NO_CHAT_TEMPLATE = "The tokenizer has no chat template: items are asked as plain completions."
 
 _T = TypeVar("_T")
-_STEP = re.compile(r"(?:step|global_step|checkpoint|iter)[_-]?(\d+)")
+# As much as the store's integers hold.
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+_STEP = re.compile(r"(?:step|global_step|checkpoint|iter)[_-]?([0-9]{1,18})")
 _EXPECTED = (
     "expected a Hugging Face checkpoint directory, a run directory with step_* children, or "
     "openai:http://host:port/v1#model"
 )
 _SERVER_TIMEOUT = 10.0
+# Bytes of a server's list of models.
+_LARGEST_LIST = 16_000_000
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,7 @@ class Checkpoint:
     context_length   tokens that prompt and answer may take together
     has_chat_template  whether items can be asked as chat
     notes            one sentence each, for the user
+    stamp            how the files lay when they were hashed, see `replaced`
     """
 
     name: str
@@ -67,6 +73,7 @@ class Checkpoint:
     context_length: int | None = None
     has_chat_template: bool = False
     notes: tuple[str, ...] = ()
+    stamp: Stamp = ()
 
 
 class Lineage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -83,16 +90,16 @@ class Lineage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     """
 
     run: Annotated[str, msgspec.Meta(min_length=1)] | None = None
-    step: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    tokens_seen: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    step: Count | None = None
+    tokens_seen: Count | None = None
     parent: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
     mixture: dict[str, Annotated[float, msgspec.Meta(ge=0)]] | None = None
     phase: Annotated[str, msgspec.Meta(min_length=1)] | None = None
     learning_rate: Annotated[float, msgspec.Meta(ge=0)] | None = None
     shards: dict[str, Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]] | None = None
-    component_tokens: dict[str, Annotated[int, msgspec.Meta(ge=0)]] | None = None
-    genre_tokens: dict[str, Annotated[int, msgspec.Meta(ge=0)]] | None = None
-    phase_tokens: dict[str, dict[str, Annotated[int, msgspec.Meta(ge=0)]]] | None = None
+    component_tokens: dict[str, Count] | None = None
+    genre_tokens: dict[str, Count] | None = None
+    phase_tokens: dict[str, dict[str, Count]] | None = None
 
 
 class _Logged(msgspec.Struct):
@@ -101,8 +108,8 @@ class _Logged(msgspec.Struct):
 
 class _TrainerState(msgspec.Struct):
     # Written by transformers' Trainer; it has many more fields.
-    global_step: int | None = None
-    num_input_tokens_seen: int | None = None
+    global_step: Count | None = None
+    num_input_tokens_seen: Count | None = None
     log_history: list[_Logged] = []
 
 
@@ -150,8 +157,9 @@ def discover(
     found = []
     for directory in directories:
         files = inspect(directory, allow_pickle=allow_pickle)
+        lay = stamp(files)
         identity = fingerprint(files, cache=cache, progress=progress)
-        found.append(_checkpoint(files, identity, notes))
+        found.append(replace(_checkpoint(files, identity, notes), stamp=lay))
     return tuple(found)
 
 
@@ -198,7 +206,7 @@ def _decode(path: Path, kind: type[_T]) -> _T | None:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except msgspec.ValidationError as error:
         raise HarnessError(f"{path} does not state a lineage: {error}; correct it") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise HarnessError(f"{path} is not valid JSON ({error}); write it again") from None
 
 
@@ -370,7 +378,7 @@ def _models(url: str) -> dict[str, Mapping[str, Any]]:
         request.add_unredirected_header("Authorization", f"Bearer {key}")
     try:
         with urllib.request.urlopen(request, timeout=_SERVER_TIMEOUT) as response:
-            answer = json.loads(response.read())
+            answer = json.loads(response.read(_LARGEST_LIST))
         return {str(entry["id"]): entry for entry in answer["data"]}
     except urllib.error.HTTPError as error:
         cure = {
@@ -379,7 +387,7 @@ def _models(url: str) -> dict[str, Mapping[str, Any]]:
             404: "give the base URL, which usually ends in /v1",
         }.get(error.code, "look into the server's log")
         raise HarnessError(f"{place} answered with status {error.code}; {cure}") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise HarnessError(
             f"{place} did not answer with a list of models; give the base URL of an "
             "OpenAI-compatible server, which usually ends in /v1"

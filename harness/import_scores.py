@@ -125,7 +125,10 @@ def _read_csv(
     except UnicodeDecodeError:
         raise HarnessError(f"{file}: not UTF-8; save it as UTF-8") from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header = next(reader, [])
+    try:
+        header = next(reader, [])
+    except csv.Error as error:
+        raise HarnessError(f"{file}:1: broken CSV ({error}); correct it") from None
     if unknown := [name for name in columns if name not in (*_NEEDED, *_OPTIONAL)]:
         raise HarnessError(
             f"--column {unknown[0]}: there is no such column of ours, expected one of "
@@ -208,6 +211,9 @@ def _json_object(file: Path, faults: list[str]) -> dict[str, Any] | None:
         return None
     except UnicodeDecodeError:
         faults.append(f"{file}: not UTF-8; copy the file again")
+        return None
+    except (ValueError, RecursionError) as error:  # endless digits, endless nesting
+        faults.append(f"{file}: unreadable JSON ({error}); copy the file again")
         return None
     return value if isinstance(value, dict) else None
 

@@ -15,6 +15,17 @@ from harness.errors import HarnessError
 Check = tuple[Callable[[Any], bool], str]
 
 
+# What PyYAML raises where a scalar is not of the kind that it says, or a structure holds itself.
+NO_VALUE = (
+    *(yaml.YAMLError, ValueError, TypeError, KeyError, IndexError, AttributeError),
+    *(OverflowError, RecursionError),
+)
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
@@ -49,6 +60,8 @@ def compose(
         line = mark.line + 1 if mark else 1
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise HarnessError(f"{name}:{line}: not valid YAML ({problem}); correct the line") from None
+    except RecursionError:
+        raise HarnessError(f"{name}:1: nested too deep to be read; correct the file") from None
     return node
 
 
@@ -91,7 +104,7 @@ def _plain(node: yaml.Node, name: str) -> Any:
     loader = yaml.SafeLoader("")
     try:
         return loader.construct_object(node, deep=True)
-    except (yaml.YAMLError, ValueError) as error:
-        fault(name, node, f"not a plain value ({str(error).splitlines()[0]}); correct it")
+    except NO_VALUE as error:
+        fault(name, node, f"not a plain value ({first_line(error)}); correct it")
     finally:
         loader.dispose()

@@ -171,7 +171,8 @@ def _document(lines: list[tuple[int, bytes]], content: bytes) -> tuple[str, list
         return None
     try:
         document = json.loads(content)
-    except ValueError:
+        content_hash(document)  # cannot encode half of a surrogate pair, written as an escape
+    except (ValueError, RecursionError):
         return None
     if isinstance(document, list):
         return "battle", document

@@ -57,6 +57,8 @@ def show(target: str, as_json: bool, allow_pickle: bool) -> None:
     found = discover(target, allow_pickle=allow_pickle)
     if as_json:
         rows = [asdict(entry) | {"path": entry.path and str(entry.path)} for entry in found]
+        for row in rows:
+            del row["stamp"]
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
     from rich.table import Table
