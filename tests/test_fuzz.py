@@ -110,3 +110,36 @@ def test_junk_is_a_sentence(name: str) -> None:
     for junk in JUNK:
         feed(target, junk)
         feed(target, target.seeds[0] + b"\n" + junk)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("scores as CSV", b'"run,step'),  # the heading itself is broken
+        ("published table", b'"model,jnli'),
+        ("scores as CSV", b"run,step,task,metric,value,stderr\nr,1" + b"0" * 400 + b",t,acc,1,0\n"),
+        (
+            "scores of lm-eval",
+            b'{"results": {"t": {"acc": 1' + b"0" * 400 + b'}}, "model_name": "a/step_1"}',
+        ),
+        ("battles as lines", b'{"model1_id": "x", "model2_id": "y", "score": []}'),
+        ("battles as lines", b'{"type": "leftvote", "models": 1, "states": [1, 2]}'),
+        ("battles as lines", b'{"model_a": "x", "model_b": "y", "winner": "tie", "conv_a": [1]}'),
+        ("battles as a document", b'[{"model_a": "\\ud800", "model_b": "y", "winner": "tie"}]'),
+        ("training log", b'{"step": 1, "loss": 1' + b"0" * 400 + b"}"),
+        ("training log", b'{"step": 1' + b"0" * 30 + b"}"),
+        ("weights index", b'{"weight_map": {"a": "pytorch_model.bin"}}'),
+        ("lineage", b'{"step": 1' + b"0" * 30 + b"}"),
+        ("config.json", b'{"model_type": "\\ud800"}'),
+        ("config.json", b'{"model_type": ' + b"9" * 5000 + b"}"),
+        ("plan", b"version: !!timestamp x\n"),
+        ("plan", b"version: !!bool maybe\n"),
+        ("plan", b"round: " + b"9" * 5000 + b"\n"),
+        ("goals", b'version: "\\ud800"\n'),
+        ("sft", b"output: !!int ''\n"),
+        ("mixture", b"components: &a [*a]\nphases: []\n"),
+    ],
+)
+def test_what_was_once_a_traceback_or_worse(name: str, data: bytes) -> None:
+    """Found by reading and by fuzzing; each is refused with a sentence."""
+    assert not feed(TARGETS[name], data) or name == "scores of lm-eval"

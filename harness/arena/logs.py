@@ -138,6 +138,8 @@ def _rows(
                 yield place, read_row(record)
         except (LineError, ValueError) as error:
             faults.append(f"{place}: {error}")
+        except (TypeError, AttributeError, LookupError, OverflowError) as error:
+            faults.append(f"{place}: a field is not what this layout has there ({error})")
 
 
 def _records(file: Path, content: bytes, faults: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
