@@ -5,16 +5,19 @@ BIN := .venv/bin
 # Threads fight over shared cores: parallelism comes from processes (docs/engines.md).
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
+FUZZ_SECONDS ?= 3600
 # Test files at once; each worker may hold an engine of a few GB.
 WORKERS ?= 2
 
-.PHONY: help install models demo test test-slow lint bench clean
+.PHONY: help install models demo test test-slow fuzz lint audit bench clean
 
 help:
 	@echo "make demo       train a small run, measure it and two open models, show the leaderboard"
 	@echo "make test       the tests (under 15 minutes on 2 cores)"
 	@echo "make test-slow  the minutes-long tests"
 	@echo "make lint       ruff and mypy"
+	@echo "make fuzz       every parser under a coverage-guided fuzzer for FUZZ_SECONDS (3600)"
+	@echo "make audit      known vulnerabilities of the pinned packages"
 	@echo "make bench      performance ratios against named peers"
 	@echo "make install    only make .venv"
 
@@ -44,6 +47,16 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# The fuzzer lies in a folder of its own: no extra of ours needs it.
+.venv/fuzz: .venv/installed
+	$(BIN)/uv pip install --python $(BIN)/python --quiet --target $@ atheris==3.1.0
+
+fuzz: .venv/fuzz
+	PYTHONPATH=.venv/fuzz $(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS)
+
+audit: .venv/installed
+	$(BIN)/python scripts/audit.py
 
 bench: .venv/installed
 	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import os
@@ -10,7 +11,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -20,17 +21,23 @@ from harness.checkpoint_files import CheckpointFiles, inspect, is_weight_file
 from harness.errors import HarnessError
 from harness.fingerprint import Progress, fingerprint
 from harness.items.schema import content_hash
+from harness.masking import masked, masked_url, without_user
+from harness.replaced import Stamp, stamp
 
 LINEAGE = "lineage.json"
 NO_CHAT_TEMPLATE = "The tokenizer has no chat template: items are asked as plain completions."
 
 _T = TypeVar("_T")
-_STEP = re.compile(r"(?:step|global_step|checkpoint|iter)[_-]?(\d+)")
+# As much as the store's integers hold.
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+_STEP = re.compile(r"(?:step|global_step|checkpoint|iter)[_-]?([0-9]{1,18})")
 _EXPECTED = (
     "expected a Hugging Face checkpoint directory, a run directory with step_* children, or "
     "openai:http://host:port/v1#model"
 )
 _SERVER_TIMEOUT = 10.0
+# Bytes of a server's list of models.
+_LARGEST_LIST = 16_000_000
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,7 @@ class Checkpoint:
     context_length   tokens that prompt and answer may take together
     has_chat_template  whether items can be asked as chat
     notes            one sentence each, for the user
+    stamp            how the files lay when they were hashed, see `replaced`
     """
 
     name: str
@@ -65,6 +73,7 @@ class Checkpoint:
     context_length: int | None = None
     has_chat_template: bool = False
     notes: tuple[str, ...] = ()
+    stamp: Stamp = ()
 
 
 class Lineage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -81,16 +90,16 @@ class Lineage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     """
 
     run: Annotated[str, msgspec.Meta(min_length=1)] | None = None
-    step: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    tokens_seen: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    step: Count | None = None
+    tokens_seen: Count | None = None
     parent: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")] | None = None
     mixture: dict[str, Annotated[float, msgspec.Meta(ge=0)]] | None = None
     phase: Annotated[str, msgspec.Meta(min_length=1)] | None = None
     learning_rate: Annotated[float, msgspec.Meta(ge=0)] | None = None
     shards: dict[str, Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]] | None = None
-    component_tokens: dict[str, Annotated[int, msgspec.Meta(ge=0)]] | None = None
-    genre_tokens: dict[str, Annotated[int, msgspec.Meta(ge=0)]] | None = None
-    phase_tokens: dict[str, dict[str, Annotated[int, msgspec.Meta(ge=0)]]] | None = None
+    component_tokens: dict[str, Count] | None = None
+    genre_tokens: dict[str, Count] | None = None
+    phase_tokens: dict[str, dict[str, Count]] | None = None
 
 
 class _Logged(msgspec.Struct):
@@ -99,8 +108,8 @@ class _Logged(msgspec.Struct):
 
 class _TrainerState(msgspec.Struct):
     # Written by transformers' Trainer; it has many more fields.
-    global_step: int | None = None
-    num_input_tokens_seen: int | None = None
+    global_step: Count | None = None
+    num_input_tokens_seen: Count | None = None
     log_history: list[_Logged] = []
 
 
@@ -148,8 +157,9 @@ def discover(
     found = []
     for directory in directories:
         files = inspect(directory, allow_pickle=allow_pickle)
+        lay = stamp(files)
         identity = fingerprint(files, cache=cache, progress=progress)
-        found.append(_checkpoint(files, identity, notes))
+        found.append(replace(_checkpoint(files, identity, notes), stamp=lay))
     return tuple(found)
 
 
@@ -196,7 +206,7 @@ def _decode(path: Path, kind: type[_T]) -> _T | None:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except msgspec.ValidationError as error:
         raise HarnessError(f"{path} does not state a lineage: {error}; correct it") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise HarnessError(f"{path} is not valid JSON ({error}); write it again") from None
 
 
@@ -308,6 +318,8 @@ def _what_directory_is(path: Path) -> str:
 def _served(address: str) -> Checkpoint:
     url, _, wanted = address.partition("#")
     url = url.rstrip("/")
+    # The address with its password is for asking; everything else sees it without.
+    shown = masked_url(url)
     try:
         parts = urllib.parse.urlsplit(url)
         host = (parts.hostname or "") + (f":{parts.port}" if parts.port else "")
@@ -315,27 +327,31 @@ def _served(address: str) -> Checkpoint:
         host = ""
     if not host or not url.startswith(("http://", "https://")):
         raise HarnessError(
-            f"openai:{address} is not the address of a server, expected "
+            f"openai:{masked_url(address)} is not the address of a server, expected "
             "openai:http://host:port/v1#model"
         )
     served = _models(url)
     if not served:
-        raise HarnessError(f"{url} serves no model; start the server with one")
+        raise HarnessError(f"{shown} serves no model; start the server with one")
     if not wanted and len(served) > 1:
         raise HarnessError(
-            f"{url} serves {len(served)} models; choose one by adding # and its name: "
+            f"{shown} serves {len(served)} models; choose one by adding # and its name: "
             f"{', '.join(sorted(served))}"
         )
     model = wanted or next(iter(served))
     if model not in served:
-        raise HarnessError(f"{url} does not serve {model!r}; it serves {', '.join(sorted(served))}")
+        raise HarnessError(
+            f"{shown} does not serve {model!r}; it serves {', '.join(sorted(served))}"
+        )
     entry = served[model]
     # `created` and permission ids change with every request.
     lasting = {key: entry.get(key) for key in ("id", "root", "parent", "owned_by", "max_model_len")}
     length = entry.get("max_model_len")
     return Checkpoint(
         name=f"{model}@{host}",
-        fingerprint=content_hash({"url": url, "model": model, "served": lasting}),
+        fingerprint=content_hash(
+            {"url": masked_url(without_user(url)[0]), "model": model, "served": lasting}
+        ),
         path=None,
         url=url,
         model=model,
@@ -350,13 +366,19 @@ def _served(address: str) -> Checkpoint:
 
 def _models(url: str) -> dict[str, Mapping[str, Any]]:
     """GET {url}/models: the entries of the served models by id."""
-    place = f"{url}/models"
-    request = urllib.request.Request(place, headers={"Accept": "application/json"})
-    if key := os.environ.get("OPENAI_API_KEY"):
-        request.add_header("Authorization", f"Bearer {key}")
+    address, user = without_user(url)
+    place = f"{masked_url(url)}/models"
+    request = urllib.request.Request(f"{address}/models", headers={"Accept": "application/json"})
+    key = os.environ.get("OPENAI_API_KEY")
+    if user is not None:
+        encoded = base64.b64encode(urllib.parse.unquote(user).encode()).decode()
+        request.add_unredirected_header("Authorization", f"Basic {encoded}")
+    elif key:
+        # Another host, to which this one may point, has no business with the key.
+        request.add_unredirected_header("Authorization", f"Bearer {key}")
     try:
         with urllib.request.urlopen(request, timeout=_SERVER_TIMEOUT) as response:
-            answer = json.loads(response.read())
+            answer = json.loads(response.read(_LARGEST_LIST))
         return {str(entry["id"]): entry for entry in answer["data"]}
     except urllib.error.HTTPError as error:
         cure = {
@@ -365,13 +387,13 @@ def _models(url: str) -> dict[str, Mapping[str, Any]]:
             404: "give the base URL, which usually ends in /v1",
         }.get(error.code, "look into the server's log")
         raise HarnessError(f"{place} answered with status {error.code}; {cure}") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise HarnessError(
             f"{place} did not answer with a list of models; give the base URL of an "
             "OpenAI-compatible server, which usually ends in /v1"
         ) from None
     except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", None) or error
+        reason = masked(str(getattr(error, "reason", None) or error))
         raise HarnessError(
             f"no server answers at {place} ({reason}); start it, or correct host and port"
         ) from None

@@ -34,6 +34,7 @@ TOKENIZERS = (
 
 # The safetensors format allows headers of at most 100 MB.
 _LARGEST_HEADER = 100_000_000
+_MOST_AXES = 64
 _BITS = {
     **{"BOOL": 8, "U8": 8, "I8": 8, "F8_E4M3": 8, "F8_E5M2": 8, "F8_E8M0": 8},
     **{"U16": 16, "I16": 16, "F16": 16, "BF16": 16, "U32": 32, "I32": 32, "F32": 32},
@@ -99,6 +100,7 @@ def inspect(directory: Path, *, allow_pickle: bool = False) -> CheckpointFiles:
             f"{directory / 'config.json'} has no `model_type`, which names the architecture; "
             "copy the config.json that belongs to these weights"
         )
+    _refuse_what_is_elsewhere(directory, config)
     weights = _weight_files(directory, allow_pickle)
     tensors: dict[str, Tensor] = {}
     if weights[0].suffix == ".safetensors":
@@ -119,20 +121,47 @@ def inspect(directory: Path, *, allow_pickle: bool = False) -> CheckpointFiles:
         weights=weights,
         tensors=tensors,
         tokenizer=tokenizer,
-        chat_template=_has_chat_template(directory),
+        chat_template=has_chat_template(directory),
     )
+
+
+def _refuse_what_is_elsewhere(directory: Path, config: Mapping[str, Any]) -> None:
+    """Raises HarnessError where libraries would add to the checkpoint what is no part of its
+    identity: compiled code from a hub, or an adapter on top of whole weights."""
+    for key in ("attn_implementation", "_attn_implementation", "experts_implementation"):
+        for name in _strings(config.get(key)):
+            if "/" in name:
+                raise HarnessError(
+                    f"{directory / 'config.json'} asks for code from a hub ({key}: {name!r}), "
+                    f"which is never loaded; remove {key} from it"
+                )
+    if (directory / "adapter_config.json").is_file() and (directory / SINGLE).is_file():
+        raise HarnessError(
+            f"{directory} holds whole weights and a LoRA adapter, and libraries disagree on what "
+            "that means; move adapter_config.json and adapter_model.* away, or merge them"
+        )
+
+
+def _strings(value: object) -> list[str]:
+    values = list(value.values()) if isinstance(value, dict) else [value]
+    return [one for one in values if isinstance(one, str)]
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """Read a file that must hold one JSON object."""
     try:
         value = json.loads(path.read_bytes())
+        json.dumps(value, ensure_ascii=False).encode()
     except FileNotFoundError:
         raise HarnessError(
             f"{path.parent} has no {path.name}; if the checkpoint is still being written wait for "
             "it, otherwise copy the file from the model it was trained from"
         ) from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except UnicodeEncodeError:
+        raise HarnessError(
+            f"{path} holds half of a surrogate pair, which no text has; save the file again"
+        ) from None
+    except (ValueError, RecursionError) as error:  # endless digits, endless nesting
         where = f":{error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise HarnessError(
             f"{path}{where} is not valid JSON ({error}); copy or save the file again"
@@ -176,7 +205,7 @@ def read_safetensors_header(path: Path) -> dict[str, Tensor]:
         entries = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
         entries.pop("__metadata__", None)
         header = {name: msgspec.json.decode(entry, type=Tensor) for name, entry in entries.items()}
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise HarnessError(
             f"{path} is not a safetensors file: its header cannot be read ({error}); {again}"
         ) from None
@@ -191,8 +220,9 @@ def _check_layout(path: Path, header: Mapping[str, Tensor], data: int) -> None:
     for name, tensor in sorted(header.items(), key=lambda entry: entry[1].data_offsets):
         begin, stop = tensor.data_offsets
         bits = _BITS.get(tensor.dtype)
-        elements = math.prod(tensor.shape)
-        wrong_size = bits is not None and elements * bits // 8 != stop - begin
+        # A product of many numbers would take hours.
+        elements = math.prod(tensor.shape) if len(tensor.shape) <= _MOST_AXES else -1
+        wrong_size = elements < 0 or (bits is not None and elements * bits // 8 != stop - begin)
         if begin != end or stop < begin or min(tensor.shape, default=0) < 0 or wrong_size:
             raise HarnessError(
                 f"{path}: the header is damaged at tensor {name!r} ({tensor.dtype} "
@@ -259,10 +289,15 @@ def _weight_map(index: Path) -> dict[str, str]:
     if not isinstance(weight_map, dict) or not weight_map:
         raise HarnessError(f"{index} has no `weight_map` from tensors to files; copy it again")
     for tensor, name in weight_map.items():
-        if not isinstance(name, str) or Path(name).name != name:
+        # A pickle that an index names would be loaded as if it were none.
+        if (
+            not isinstance(name, str)
+            or Path(name).name != name
+            or not name.endswith(".safetensors")
+        ):
             raise HarnessError(
                 f"{index} places tensor {tensor!r} in {name!r}, expected a file name in the same "
-                "directory; copy it again"
+                "directory that ends in .safetensors; copy it again"
             )
     return weight_map
 
@@ -326,7 +361,7 @@ def largest_token_id(directory: Path) -> tuple[int, str] | None:
             else:
                 tokens = [(len(vocab) - 1, str(bytes(vocab[-1]), "utf-8"))] if vocab else []
             tokens += [(token.id, token.content) for token in tokenizer.added_tokens]
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise HarnessError(
             f"{path} is not a tokenizer ({error}); save the training tokenizer again"
         ) from None
@@ -362,7 +397,8 @@ def _check_vocabulary(
         )
 
 
-def _has_chat_template(directory: Path) -> bool:
+def has_chat_template(directory: Path) -> bool:
+    """Whether a checkpoint says how messages become text."""
     if any((directory / name).is_file() for name in ("chat_template.jinja", "chat_template.json")):
         return True
     config = directory / "tokenizer_config.json"

@@ -7,6 +7,8 @@ Invariants:
 - Every batch is durable before it counts as done (`store.write.spool`), so that a kill at any
   instant loses at most the batch in hand.
 - planned = done + failed at the end, counted from the store's rows.
+- Where the checkpoint's files were replaced meanwhile, this call's answers are taken back and the
+  evaluation is void: nobody knows which weights gave them.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from pathlib import Path
 from harness.checkpoint import Checkpoint
 from harness.engines.prompt import Rendered, Renderer
 from harness.engines.types import Engine, Generation, Request
+from harness.errors import HarnessError
 from harness.evaluation_rows import (
     Planned,
     Told,
@@ -37,8 +40,10 @@ from harness.evaluation_rows import (
 )
 from harness.items.schema import Item, content_hash
 from harness.protocols.types import Answer, Ask, Protocol
+from harness.replaced import replaced
 from harness.scoring.code.score import HarnessFaultError
 from harness.store import database, queries, write
+from harness.store.void import void_answers
 
 log = logging.getLogger(__name__)
 
@@ -132,7 +137,8 @@ def evaluate(
     told         told of every answer, whether new or stored already, once it is durable; from the
                  thread that commits, so it must not take long
 
-    Raises HarnessError where the store cannot be written, or as `open_engine` does.
+    Raises HarnessError where the store cannot be written, where the checkpoint was replaced on the
+    way, or as `open_engine` does.
     """
     started = time.monotonic()
     database.prepare(store)
@@ -175,6 +181,7 @@ class _Run:
         self.settled = False
         self.progress = Progress(0, 0, 0, 0)
         self.owed: dict[str, Planned] = {}
+        self.asked: list[str] = []
         self.requests: list[write.Row] = []
         self.answers: list[tuple[Planned, Generation]] = []
         self.committed_at = time.monotonic()
@@ -252,6 +259,7 @@ class _Run:
         queue = deque(entry.request for entry in order)
         for generation in engine.generate(queue):
             entry = self.owed.pop(generation.key)
+            self.asked.append(generation.key)
             self.answers.append((entry, generation))
             failed = generation.finish_reason == "error"
             self._count(
@@ -337,11 +345,27 @@ class _Run:
         if self.settled:
             return
         write.ingest(self.store)
+        changed = self._replaced()
+        if changed:
+            void_answers(self.store, self.id, self.asked)
         done, failed, failures = queries.counts(self.store, self.id)
         whole = done + failed == self.progress.planned and not self.owed
         self.progress = replace(self.progress, done=done, failed=failed)
-        self._record("complete" if whole else "running", done, failed, failures, {})
+        state = "void" if changed else "complete" if whole else "running"
+        self._record(state, done, failed, failures, {})
         write.ingest(self.store)
+        if changed:
+            raise HarnessError(
+                f"{self.checkpoint.path}: replaced while it was evaluated ({changed} is another "
+                f"file now); the {len(self.asked)} answers of this call were taken back and "
+                f"evaluation {self.id[:12]} is void: repeat the command for what is there now"
+            )
+
+    def _replaced(self) -> str | None:
+        one = self.checkpoint
+        if one.path is None or not one.stamp or not self.asked:
+            return None
+        return replaced(one.path, one.stamp, one.fingerprint)
 
     def _count(self, **more: int) -> None:
         self.progress = replace(

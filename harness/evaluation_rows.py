@@ -11,6 +11,7 @@ from typing import Any
 from harness.checkpoint import Checkpoint
 from harness.engines.types import Generation, Request
 from harness.items.schema import Item
+from harness.masking import masked_url
 from harness.protocols.types import Answer, Ask, Protocol
 from harness.store.write import Row
 
@@ -92,7 +93,7 @@ def checkpoint_row(checkpoint: Checkpoint) -> Row:
         "fingerprint": checkpoint.fingerprint,
         "name": checkpoint.name,
         "path": str(checkpoint.path) if checkpoint.path else None,
-        "url": checkpoint.url,
+        "url": masked_url(checkpoint.url) if checkpoint.url else None,
         "run": checkpoint.run,
         "step": checkpoint.step,
         "tokens_seen": checkpoint.tokens_seen,

@@ -44,14 +44,8 @@ def fingerprint(
     Weight files are remembered in `cache` by (real path, size, mtime in ns): a file whose bytes
     were changed while all three were put back is the one change that goes unseen.
     """
-    directory = files.directory
-    small = {path.name: path for path in files.tokenizer}
-    small |= {name: directory / name for name in _ALSO if (directory / name).is_file()}
-    extra_templates = directory / "additional_chat_templates"
-    if extra_templates.is_dir():
-        small |= {f"{extra_templates.name}/{p.name}": p for p in extra_templates.glob("*.jinja")}
     content: dict[str, Any] = {"config.json": _lasting(files.config)}
-    for name, path in small.items():
+    for name, path in _small(files).items():
         if path.name in ("generation_config.json", "tokenizer_config.json"):
             content[name] = _lasting(read_json(path))
         else:
@@ -59,6 +53,22 @@ def fingerprint(
     digests = file_digests(files.weights, cache=cache, progress=progress)
     content |= {path.name: digest for path, digest in digests.items()}
     return content_hash(content)
+
+
+def covered(files: CheckpointFiles) -> list[Path]:
+    """The files whose content a fingerprint covers."""
+    return [files.directory / "config.json", *_small(files).values(), *files.weights]
+
+
+def _small(files: CheckpointFiles) -> dict[str, Path]:
+    """Everything but config and weights, by the name under which it counts."""
+    directory = files.directory
+    small = {path.name: path for path in files.tokenizer}
+    small |= {name: directory / name for name in _ALSO if (directory / name).is_file()}
+    extra_templates = directory / "additional_chat_templates"
+    if extra_templates.is_dir():
+        small |= {f"{extra_templates.name}/{p.name}": p for p in extra_templates.glob("*.jinja")}
+    return small
 
 
 def file_digests(

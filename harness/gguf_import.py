@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from harness.checkpoint_files import inspect, read_json
 from harness.errors import HarnessError
+from harness.loading import FILES_ONLY, weights_only
 from harness.packaged_models import (
     PACKAGED,
     PackagedModel,
@@ -158,7 +159,7 @@ def _convert_tokenizer(file: Path, metadata: Mapping[str, Any]) -> tuple[Any, li
     from tokenizers import pre_tokenizers, processors
     from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-    loaded = AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name)
+    loaded = AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name, **FILES_ONLY)
     backend = _without_strays(loaded.backend_tokenizer, metadata["tokenizer.ggml.tokens"])
     names = {
         name: token
@@ -232,7 +233,7 @@ def _load_gguf_model(file: Path, dtype: DType) -> Any:
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(
-        str(file.parent), gguf_file=file.name, dtype=getattr(torch, dtype)
+        str(file.parent), gguf_file=file.name, dtype=getattr(torch, dtype), **FILES_ONLY
     )
     return model.eval()
 
@@ -269,7 +270,7 @@ def _verify(source: Any, tokenizer: Any, directory: Path) -> list[str]:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    written = AutoTokenizer.from_pretrained(str(directory))
+    written = AutoTokenizer.from_pretrained(str(directory), **FILES_ONLY)
     notes = []
     for text in (_PROMPT, *_HARD_TEXTS):
         ids = written(text).input_ids
@@ -289,7 +290,9 @@ def _verify(source: Any, tokenizer: Any, directory: Path) -> list[str]:
     ids = torch.tensor([written(_PROMPT).input_ids])
     with torch.inference_mode():
         before = source(input_ids=ids).logits
-        model = AutoModelForCausalLM.from_pretrained(str(directory), dtype=source.dtype).eval()
+        model = AutoModelForCausalLM.from_pretrained(
+            str(directory), dtype=source.dtype, **weights_only(directory)
+        ).eval()
         difference = (model(input_ids=ids).logits - before).abs().max().item()
     # `not <` also refuses NaN.
     if not difference < _LARGEST_DIFFERENCE:

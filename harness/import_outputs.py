@@ -255,7 +255,7 @@ def _read_table(
         raise HarnessError(
             f"{file}:{error.lineno}: broken JSON at column {error.colno}: {error.msg}"
         ) from None
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise HarnessError(
             f"{file}: no table ({error}); expected an object with `columns` and `data`, each row "
             "as long as the columns"

@@ -125,7 +125,10 @@ def _read_csv(
     except UnicodeDecodeError:
         raise HarnessError(f"{file}: not UTF-8; save it as UTF-8") from None
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header = next(reader, [])
+    try:
+        header = next(reader, [])
+    except csv.Error as error:
+        raise HarnessError(f"{file}:1: broken CSV ({error}); correct it") from None
     if unknown := [name for name in columns if name not in (*_NEEDED, *_OPTIONAL)]:
         raise HarnessError(
             f"--column {unknown[0]}: there is no such column of ours, expected one of "
@@ -158,6 +161,10 @@ def _read_csv(
         raise HarnessError(f"{file}:{reader.line_num}: broken CSV ({error}); correct it") from None
 
 
+# Of the store's integers.
+_LARGEST = 2**63 - 1
+
+
 def _checked(place: str, row: Mapping[str, str], faults: list[str]) -> Summary | None:
     def number(name: str, kind: type[int] | type[float]) -> Any:
         text = row.get(name, "")
@@ -166,6 +173,8 @@ def _checked(place: str, row: Mapping[str, str], faults: list[str]) -> Summary |
         try:
             value = kind(text)
         except ValueError:
+            value = math.nan
+        if isinstance(value, int) and value > _LARGEST:
             value = math.nan
         least = -math.inf if name == "value" else 0
         if not (math.isfinite(value) and value >= least):
@@ -208,6 +217,9 @@ def _json_object(file: Path, faults: list[str]) -> dict[str, Any] | None:
         return None
     except UnicodeDecodeError:
         faults.append(f"{file}: not UTF-8; copy the file again")
+        return None
+    except (ValueError, RecursionError) as error:  # endless digits, endless nesting
+        faults.append(f"{file}: unreadable JSON ({error}); copy the file again")
         return None
     return value if isinstance(value, dict) else None
 
@@ -254,17 +266,20 @@ def _read_results(
             else:
                 triples = [(step if step is not None else told_step, value, error)]
             for at, one, spread in triples:
-                sd = spread if isinstance(spread, (int, float)) and spread >= 0 else None
-                if not isinstance(one, (int, float)) or not math.isfinite(one):
+                score, sd = _finite(one), _finite(spread)
+                if score is None:
                     continue  # lm-eval writes NaN for what it could not compute.
+                if (reached := _whole(at)) is None:
+                    faults.append(f"{file}: step {str(at)[:40]!r} is no whole number; correct it")
+                    continue
                 yield Summary(
                     run=name,
-                    step=int(at),
+                    step=reached,
                     task=task,
                     protocol=how,
                     metric=label,
-                    value=float(one),
-                    stderr=float(sd) if sd is not None and math.isfinite(sd) else None,
+                    value=score,
+                    stderr=sd if sd is not None and sd >= 0 else None,
                     n=_items(document, task),
                     higher_is_better=better,
                     place=str(file),
@@ -285,7 +300,7 @@ def _origin(file: Path, document: Mapping[str, Any]) -> tuple[str | None, int | 
         found = list(_STEP.finditer(text))
         if not found:
             continue
-        step = int(found[-1][1])
+        step = _whole(found[-1][1])
         before = text[: found[-1].start()].rstrip("/_-. ")
         run = before.rpartition("/")[2] or None
         break
@@ -312,7 +327,26 @@ def _better(document: Mapping[str, Any], task: str, metric: str) -> bool | None:
 def _items(document: Mapping[str, Any], task: str) -> int | None:
     told = _entry(document, "n-samples", task)
     number = told.get("effective") if isinstance(told, dict) else None
-    return number if isinstance(number, int) else None
+    return number if isinstance(number, int) and 0 <= number <= _LARGEST else None
+
+
+def _finite(value: Any) -> float | None:
+    if not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _whole(value: Any) -> int | None:
+    """A step: a number or its digits."""
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if 0 <= number <= _LARGEST else None
 
 
 def _entry(document: Mapping[str, Any], name: str, task: str) -> Any:

@@ -175,7 +175,10 @@ def _place(file: Path, node: yaml.Node) -> str:
 
 def _read_csv(file: Path, faults: list[str]) -> tuple[list[Published], tuple[str, ...]]:
     reader = csv.reader(io.StringIO(_text(file), newline=""), strict=True)
-    header = [name.strip() for name in next(reader, [])]
+    try:
+        header = [name.strip() for name in next(reader, [])]
+    except csv.Error as error:
+        raise HarnessError(f"{file}:1: broken CSV ({error}); correct it") from None
     places = {name.lower(): name for name in header}
     if len(places) < len(header):
         lower = [name.lower() for name in header]

@@ -60,7 +60,8 @@ def read_log(path: Path, run: str) -> tuple[TrainingCurves, int]:
             continue
         try:
             entry = json.loads(line)
-        except ValueError:
+            json.dumps(entry, ensure_ascii=False).encode()  # whole characters
+        except (ValueError, RecursionError):
             torn += 1
             continue
         entries.append((number, _checked(entry, f"{path}:{number}")))
@@ -87,6 +88,10 @@ def _curves(run: str, entries: Iterable[Mapping[str, Any]]) -> TrainingCurves:
         for entry in merged
     )
     return TrainingCurves(run, tuple(lines), {name: tuple(one) for name, one in by_genre.items()})
+
+
+# Of the store's integers.
+_LARGEST = 2**63 - 1
 
 
 def _checked(entry: Any, place: str) -> dict[str, Any]:
@@ -120,8 +125,9 @@ def _checked(entry: Any, place: str) -> dict[str, Any]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, float) or (whole and abs(value) <= _LARGEST)
 
 
 def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST

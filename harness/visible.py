@@ -20,6 +20,18 @@ def visible(text: str) -> str:
     return _INVISIBLE.sub(_shown, text)
 
 
+def guard_terminal() -> None:
+    """From now on rich shows control and bidirectional characters of every text, wherever it came
+    from, by their codes: a name from a stranger's file neither moves the cursor nor sets a title.
+    Styles and progress bars are rich's own and stay."""
+    from rich import control
+
+    acting = [*range(9), *range(0xB, 0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F]
+    acting += [*range(0x2028, 0x202F), *range(0x2066, 0x206A), *range(0xD800, 0xE000)]
+    table: dict[int, str | None] = control._CONTROL_STRIP_TRANSLATE  # type: ignore[assignment]
+    table.update({number: _shown_code(number) for number in acting})
+
+
 def clipped(text: str, limit: int) -> str:
     """At most `limit` characters of a text made visible, and how many were left out."""
     if len(text) <= limit:
@@ -36,4 +48,8 @@ def _shown(match: re.Match[str]) -> str:
         return character
     if "\U000e0100" <= character <= "\U000e01ef" and _KANJI.match(before):
         return character
-    return f"‹U+{ord(character):04X}›"
+    return _shown_code(ord(character))
+
+
+def _shown_code(number: int) -> str:
+    return f"‹U+{number:04X}›"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,18 +12,37 @@ import yaml
 
 from harness.errors import HarnessError
 
+_LARGEST = 2**63 - 1
 # A test of a setting's value, and what it expects in words.
 Check = tuple[Callable[[Any], bool], str]
 
 
+# What PyYAML raises where a scalar is not of the kind that it says, or a structure holds itself.
+NO_VALUE = (
+    *(yaml.YAMLError, ValueError, TypeError, KeyError, IndexError, AttributeError),
+    *(OverflowError, RecursionError),
+)
+
+
+# An escape that YAML makes a character of which no text may consist.
+_HALF = re.compile(r"\\(?:u|U0000)[dD][89a-fA-F][0-9a-fA-F]{2}")
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number; true and false are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return is_whole(value, -_LARGEST)
 
 
 def is_whole(value: Any, least: int = 0) -> bool:
-    """Whether a value is a whole number of at least `least`; true and false are none."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+    """Whether a value is a whole number of at least `least` that the store can hold; true and
+    false are none."""
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= _LARGEST
 
 
 def read_text(path: Path, what: str, cure: str) -> str:
@@ -42,6 +62,11 @@ def compose(
     text: str, name: str, loader: type[yaml.SafeLoader] = yaml.SafeLoader
 ) -> yaml.Node | None:
     """The nodes of a text, None for an empty one. Raises HarnessError `NAME:LINE: ...`."""
+    if half := _HALF.search(text):
+        line = text[: half.start()].count("\n") + 1
+        raise HarnessError(
+            f"{name}:{line}: {half[0]} is half of a surrogate pair; write the character itself"
+        )
     try:
         node: yaml.Node | None = yaml.compose(text, Loader=loader)
     except yaml.YAMLError as error:
@@ -49,6 +74,8 @@ def compose(
         line = mark.line + 1 if mark else 1
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
         raise HarnessError(f"{name}:{line}: not valid YAML ({problem}); correct the line") from None
+    except RecursionError:
+        raise HarnessError(f"{name}:1: nested too deep to be read; correct the file") from None
     return node
 
 
@@ -91,7 +118,7 @@ def _plain(node: yaml.Node, name: str) -> Any:
     loader = yaml.SafeLoader("")
     try:
         return loader.construct_object(node, deep=True)
-    except (yaml.YAMLError, ValueError) as error:
-        fault(name, node, f"not a plain value ({str(error).splitlines()[0]}); correct it")
+    except NO_VALUE as error:
+        fault(name, node, f"not a plain value ({first_line(error)}); correct it")
     finally:
         loader.dispose()

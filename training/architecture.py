@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
+from harness.loading import FILES_ONLY
 from training.planning import Shape
 
 FILE = "architecture.json"
@@ -127,7 +128,7 @@ def from_hugging_face_config(directory: Path) -> Architecture:
 
     if not (directory / "config.json").is_file():
         raise HarnessError(f"{directory} has no config.json, expected a Hugging Face checkpoint")
-    config = AutoConfig.from_pretrained(directory)
+    config = AutoConfig.from_pretrained(directory, **FILES_ONLY)
     rope = dict(getattr(config, "rope_parameters", None) or {})
     _refuse_what_is_not_llama(directory, config, rope)
     return Architecture(

@@ -279,7 +279,7 @@ def _messages(value: Any) -> tuple[Message, ...]:
     if isinstance(value, str):
         try:
             value = msgspec.json.decode(value)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             raise LineError("the chat is text, expected a list of {role, content}") from None
     if not isinstance(value, list) or not value:
         raise LineError("the chat is empty or no list, expected {role, content} entries")

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from harness.checkpoint_files import inspect
-from harness.engines.prompt import TEMPLATE_DAY, first_line, load_tokenizer
+from harness.engines.prompt import first_line, load_tokenizer
+from harness.engines.template import TEMPLATE_DAY
 from harness.engines.types import Message
 from harness.errors import HarnessError
 from training.chat_data import Dialogue, Preference

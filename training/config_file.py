@@ -11,7 +11,7 @@ import msgspec
 import yaml
 
 from harness.errors import HarnessError
-from harness.yaml_file import compose, read_text
+from harness.yaml_file import NO_VALUE, compose, first_line, read_text
 
 T = TypeVar("T")
 
@@ -45,14 +45,19 @@ def load_config(path: Path, kind: type[T]) -> T:
     if not isinstance(node, yaml.MappingNode):
         raise HarnessError(f"{path}:1: expected lines of `setting: value`")
     _check_names(path, node, kind)
-    values = yaml.load(text, Loader=_Loader)
     try:
+        values = yaml.load(text, Loader=_Loader)
         return msgspec.convert(values, kind, dec_hook=_decode)
     except msgspec.ValidationError as error:
         found = _FAULT.match(str(error))
         assert found is not None
         place = found["place"] or ""
         _fault(path, _node_at(node, place), f"{place.lstrip('.') or 'the file'}: {found['what']}")
+    except NO_VALUE as error:
+        mark = getattr(error, "problem_mark", None) or node.start_mark
+        raise HarnessError(
+            f"{path}:{mark.line + 1}: not a plain value ({first_line(error)}); correct it"
+        ) from None
 
 
 def _decode(kind: type, value: Any) -> Any:

@@ -13,7 +13,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from harness.checkpoint_files import inspect
 from harness.errors import HarnessError
+from harness.loading import weights_only
 from training.chat_data import Data, Preference, preferences
 from training.chat_tokens import (
     EncodedPair,
@@ -141,8 +143,11 @@ def _reference(config: DpoConfig, model: Any) -> Any:
         return None
     from transformers import AutoModelForCausalLM
 
+    inspect(config.reference)
     with quiet():
-        reference = AutoModelForCausalLM.from_pretrained(config.reference, dtype=model.dtype)
+        reference = AutoModelForCausalLM.from_pretrained(
+            config.reference, dtype=model.dtype, **weights_only(config.reference)
+        )
     if reference.config.vocab_size != model.config.vocab_size:
         raise HarnessError(
             f"{config.reference}: a reference of {reference.config.vocab_size:,} tokens for a "

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
+from harness.loading import weights_only
 from training.finetune_config import FineTuneConfig, world_size
 from training.hook import Hook
 from training.run_directory import checkpoints, claim, publish
@@ -164,7 +165,9 @@ def load_model(config: FineTuneConfig) -> Any:
     frozen = bool(config.lora_rank) and torch.cuda.is_available()
     with quiet():
         return AutoModelForCausalLM.from_pretrained(
-            config.model, dtype=torch.bfloat16 if frozen else torch.float32
+            config.model,
+            dtype=torch.bfloat16 if frozen else torch.float32,
+            **weights_only(config.model),
         )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
+from harness.loading import FILES_ONLY
 from training.architecture import Architecture, hugging_face_config, write_architecture
 
 # What `megatron.core.dist_checkpointing` asks of a directory before it loads from it.
@@ -94,7 +95,7 @@ def write_hugging_face(
     from safetensors.torch import save_file
     from transformers import AutoTokenizer, GenerationConfig
 
-    tokenizer = AutoTokenizer.from_pretrained(tokenizer_dir)
+    tokenizer = AutoTokenizer.from_pretrained(tokenizer_dir, **FILES_ONLY)
     ids = {
         "bos": tokenizer.bos_token_id,
         "eos": tokenizer.eos_token_id,
@@ -127,4 +128,5 @@ def copy_tokenizer(source: Path, out: Path) -> None:
     """Copies the tokenizer of a checkpoint, chat template and all."""
     from transformers import AutoTokenizer
 
-    AutoTokenizer.from_pretrained(source).save_pretrained(out, save_jinja_files=False)
+    tokenizer = AutoTokenizer.from_pretrained(source, **FILES_ONLY)
+    tokenizer.save_pretrained(out, save_jinja_files=False)

@@ -138,6 +138,8 @@ def _rows(
                 yield place, read_row(record)
         except (LineError, ValueError) as error:
             faults.append(f"{place}: {error}")
+        except (TypeError, AttributeError, LookupError, OverflowError) as error:
+            faults.append(f"{place}: a field is not what this layout has there ({error})")
 
 
 def _records(file: Path, content: bytes, faults: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -171,7 +173,8 @@ def _document(lines: list[tuple[int, bytes]], content: bytes) -> tuple[str, list
         return None
     try:
         document = json.loads(content)
-    except ValueError:
+        content_hash(document)  # cannot encode half of a surrogate pair, written as an escape
+    except (ValueError, RecursionError):
         return None
     if isinstance(document, list):
         return "battle", document

@@ -10,6 +10,7 @@ import click
 from harness.cli.arena_export import export
 from harness.cli.arena_serve import serve
 from harness.cli.options import F, print_rows, store_option, table_options
+from harness.cli.terminal import terminal
 
 
 def selection_options(function: F) -> F:
@@ -182,11 +183,10 @@ def ratings(
     if output:
         print_rows([row for board in boards for row in board.rows()], output)
         return
-    from rich.console import Console
 
     from harness.report.arena_table import print_arena
 
-    print_arena(Console(), boards)
+    print_arena(terminal(), boards)
 
 
 @command.command("matrix")
@@ -211,11 +211,10 @@ def matrix(
     if output:
         print_rows([one.to_dict() for one in found], output)
         return
-    from rich.console import Console
 
     from harness.report.arena_table import print_matrix
 
-    print_matrix(Console(), found)
+    print_matrix(terminal(), found)
 
 
 @command.command("next")
@@ -268,11 +267,10 @@ def next_(
     if output:
         print_rows([asdict(one) for one in found], output)
         return
-    from rich.console import Console
 
     from harness.report.arena_table import print_proposals
 
-    print_proposals(Console(), found, power)
+    print_proposals(terminal(), found, power)
 
 
 @command.command("correlate")
@@ -295,12 +293,11 @@ def correlate(
     if output:
         print_rows([one.to_dict() for one in found], output)
         return
-    from rich.console import Console
 
     from harness.report.arena_table import print_agreements
 
     which = " + ".join(selection.kinds) or "arena"
-    print_agreements(Console(), f"{which} ratings and {suite}", found)
+    print_agreements(terminal(), f"{which} ratings and {suite}", found)
 
 
 @command.command("judged")

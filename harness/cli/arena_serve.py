@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import store_option
+from harness.cli.terminal import terminal
 
 if TYPE_CHECKING:
     from harness.engines.select import EngineName
@@ -93,7 +94,6 @@ def serve(
         raise HarnessError(
             f"the page needs {error.name}, which is not installed: pip install 'harness[arena]'"
         ) from error
-    from rich.console import Console
 
     from harness.checkpoint import discover
     from harness.engines.types import Sampling
@@ -107,7 +107,7 @@ def serve(
     token = token or None
     check_place(place, token)
     pool = open_pool([name.strip() for name in items.split(",") if name.strip()])
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     with console.status("Reading checkpoints"):
         found = [one for model in models for one in discover(model)]
     speakers = make_speakers(found, engine)

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from harness.cli.terminal import terminal
+
 
 @click.group("checkpoint")
 def command() -> None:
@@ -55,10 +57,10 @@ def show(target: str, as_json: bool, allow_pickle: bool) -> None:
     found = discover(target, allow_pickle=allow_pickle)
     if as_json:
         rows = [asdict(entry) | {"path": entry.path and str(entry.path)} for entry in found]
+        for row in rows:
+            del row["stamp"]
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     # The name starts with the run.
@@ -83,8 +85,8 @@ def show(target: str, as_json: bool, allow_pickle: bool) -> None:
             no_wrap=heading != "checkpoint",
         )
     for row in zip(*shown.values(), strict=True):
-        table.add_row(*map(escape, row))
-    console = Console()
+        table.add_row(*row)
+    console = terminal()
     console.print(table)
     # A run's checkpoints mostly share their notes: say each once.
     for note in dict.fromkeys(note for entry in found for note in entry.notes):

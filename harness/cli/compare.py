@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import print_rows, store_option, table_options
+from harness.cli.terminal import terminal
 
 if TYPE_CHECKING:
     from harness.regression.compare import Comparison
@@ -228,8 +229,6 @@ def _print(report: Report, output: str | None, everything: bool) -> None:
 
         click.echo(summary(report))
     else:
-        from rich.console import Console
-
         from harness.report.comparison_table import print_comparison
 
-        print_comparison(Console(), report, everything)
+        print_comparison(terminal(), report, everything)

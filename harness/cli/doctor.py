@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from harness.cli.options import print_rows, store_option, table_options
+from harness.cli.terminal import terminal
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,6 @@ def command(store: str | None, output: str | None) -> None:
     if output:
         print_rows([asdict(check) for check in checks], output)
         return
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -52,7 +52,7 @@ def command(store: str | None, output: str | None) -> None:
         if check.fix:
             detail.append(f"\n{check.fix}", style="cyan")
         table.add_row(mark, Text(check.what, style="bold"), detail)
-    Console().print(table)
+    terminal().print(table)
 
 
 def _python() -> Check:

@@ -10,10 +10,12 @@ import click
 from harness.cli.judge_options import judge_options, judge_settings
 from harness.cli.judges import Judges
 from harness.cli.options import sandbox_option, store_option
+from harness.cli.terminal import terminal
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
     from harness.checkpoint import Checkpoint
     from harness.engines.select import EngineName
@@ -89,7 +91,8 @@ def command(
 
     Repeating the command resumes: what is answered already is never asked again.
     """
-    from rich.console import Console
+
+    from rich.text import Text
 
     from harness.checkpoint import discover
     from harness.protocols.catalogue import open_suite
@@ -97,7 +100,7 @@ def command(
     from harness.store.database import prepare, store_path
     from harness.store.queries import imported
 
-    console = Console(quiet=quiet)
+    console = terminal(quiet=quiet)
     settings = judge_settings(judge_choice)
     path = store_path(store)
     prepare(path)
@@ -126,7 +129,8 @@ def command(
     judges.check([suite.protocol for suite in opened])
     try:
         for number, checkpoint in enumerate(found, 1):
-            console.print(f"[bold]{checkpoint.name}[/bold]  ({number} of {len(found)})")
+            head = Text.assemble((checkpoint.name, "bold"), f"  ({number} of {len(found)})")
+            console.print(head)
             for note in checkpoint.notes:
                 console.print(f"  {note}", style="dim")
             failed += _measure(console, checkpoint, opened, path, samples, engine, seed, judges)
@@ -212,7 +216,9 @@ def _measure(
     return failed
 
 
-def _sentence(suite: Suite, result: Result) -> str:
+def _sentence(suite: Suite, result: Result) -> Text:
+    from rich.text import Text
+
     count = result.progress
     text = (
         f"  {suite.protocol.id}: planned {count.planned} = done {count.done} + failed "
@@ -222,7 +228,7 @@ def _sentence(suite: Suite, result: Result) -> str:
         text += f", {count.reused} from the store"
     if count.prompt_tokens:
         text += f", {count.cached_tokens / count.prompt_tokens:.0%} of prompt tokens cached"
-    return text + f"  [dim]{result.evaluation[:12]}[/dim]"
+    return Text.assemble(text, (f"  {result.evaluation[:12]}", "dim"))
 
 
 def _print_boards(console: Console, store: Path, suites: list[str]) -> None:

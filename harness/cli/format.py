@@ -7,6 +7,7 @@ import json
 import click
 
 from harness.cli.options import print_rows, store_option, table_options
+from harness.cli.terminal import terminal
 
 
 @click.command("format")
@@ -70,8 +71,7 @@ def command(
         ]
         print_rows(rows, output)
         return
-    from rich.console import Console
 
-    console = Console()
+    console = terminal()
     for report in reports:
         print_format_report(console, report)

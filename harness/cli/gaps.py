@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import print_rows, store_option, table_options
+from harness.cli.terminal import terminal
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -198,7 +199,6 @@ def record(
 
     Later plans learn from it.
     """
-    from rich.console import Console
 
     from harness.gaps.beliefs import beliefs
     from harness.gaps.plan_file import load_plan
@@ -223,7 +223,7 @@ def record(
     if output:
         print_rows(gain_rows(gains), output)
     else:
-        print_learned(Console(), gains, beliefs(gains), skills=True)
+        print_learned(terminal(), gains, beliefs(gains), skills=True)
 
 
 @command.command("learned")
@@ -233,7 +233,6 @@ def record(
 @table_options
 def learned(run: str | None, skills: bool, store: str | None, output: str | None) -> None:
     """Show what recorded rounds bought per thousand verified samples, of RUN or of all runs."""
-    from rich.console import Console
 
     from harness.gaps.beliefs import beliefs
     from harness.report.gaps import gain_rows
@@ -249,7 +248,7 @@ def learned(run: str | None, skills: bool, store: str | None, output: str | None
     elif output:
         print_rows(gain_rows([one for one in gains if skills or not one.skill]), output)
     else:
-        print_learned(Console(), gains, beliefs(gains), skills)
+        print_learned(terminal(), gains, beliefs(gains), skills)
 
 
 def _teacher(
@@ -301,8 +300,7 @@ def _print(report: GapReport, output: str | None, everything: bool) -> None:
         found = [row(one) for suite in report.gaps.suites for one in shown(suite, everything)]
         print_rows(found, output)
         return
-    from rich.console import Console
 
     from harness.report.gaps_table import print_gaps
 
-    print_gaps(Console(), report, everything)
+    print_gaps(terminal(), report, everything)

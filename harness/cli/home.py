@@ -6,6 +6,7 @@ import click
 
 from harness import __version__
 from harness.cli.main import COMMANDS
+from harness.visible import visible
 
 
 def show_home() -> None:
@@ -31,8 +32,10 @@ def show_home() -> None:
             # A running evaluation writes its counts at its end.
             done = row.done if row.state == "complete" else counts(path, row.id)[0]
             click.echo(
-                f"  {row.started_at:%Y-%m-%d %H:%M} UTC  {row.checkpoint}  {row.protocol}  "
-                f"{done}/{row.planned} done  {row.state}  ({row.id[:8]})"
+                visible(
+                    f"  {row.started_at:%Y-%m-%d %H:%M} UTC  {row.checkpoint}  {row.protocol}  "
+                    f"{done}/{row.planned} done  {row.state}  ({row.id[:8]})"
+                )
             )
     except HarnessError as error:
-        click.secho(str(error), fg="yellow")
+        click.secho(visible(str(error)), fg="yellow")

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from harness.cli.options import column_names, store_option
+from harness.visible import visible
 
 
 @click.group("import")
@@ -72,7 +73,7 @@ def scores(
         source, store=store_path(store), run=run, step=step, columns=column_names(columns)
     )
     runs = ", ".join(f"{name} ({steps} steps)" for name, steps in result.runs.items())
-    click.echo(f"{source}: {result.rows:,} scores, {result.new:,} of them new, of {runs}")
+    click.echo(visible(f"{source}: {result.rows:,} scores, {result.new:,} of them new, of {runs}"))
     if result.passed_over:
         click.echo(f"{result.passed_over:,} JSON files hold no results; passed over.")
 

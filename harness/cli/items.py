@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from harness.cli.options import print_rows, store_option, table_options
+from harness.cli.terminal import terminal
 
 
 @click.group("items")
@@ -225,7 +226,6 @@ def _import_fastchat(
 
 def _print_import(rows: list[dict[str, Any]]) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -244,7 +244,7 @@ def _print_import(rows: list[dict[str, Any]]) -> None:
             ),
             Text(row["state"], style=colours[row["state"]]),
         )
-    console = Console()
+    console = terminal()
     console.print(table)
     for row in rows:
         if row["notes"]:

@@ -20,6 +20,7 @@ from harness.cli.judge_options import (
     watched,
 )
 from harness.cli.options import store_option
+from harness.cli.terminal import terminal
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -185,11 +186,10 @@ def _judge_all(
     pairs: bool,
 ) -> tuple[str, str]:
     """Has every answer judged; returns the judge's name and the hash of its prompts."""
-    from rich.console import Console
 
     from harness.judge.rate import judge_pairs, judge_stored
 
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     judge = open_judge(settings)
     try:
         judging = open_judging(settings, judge, open_budget(settings), protocol, store)

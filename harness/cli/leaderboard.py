@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import print_rows, store_option, table_options
+from harness.cli.terminal import terminal
 
 if TYPE_CHECKING:
     from harness.report.gathered import Asked
@@ -106,13 +107,13 @@ def command(
             click.secho(f"left out: {fault}", fg="yellow", err=True)
         print_rows(found.rows(), output)
         return
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
     from rich.text import Text
 
     from harness.report.gathered import drawn
     from harness.report.live import watch
 
-    console = Console()
+    console = terminal()
 
     def draw() -> RenderableType:
         found = gather(path, asked)

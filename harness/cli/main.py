@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import importlib
+import io
+import os
+import signal
 import sys
+import threading
 import traceback
+from typing import NoReturn
 
 import click
 
 from harness import __version__
+from harness.cli.machine_faults import machine_fault
 from harness.errors import HarnessError
+from harness.masking import mask_logs, masked
+from harness.visible import visible
 
 # name -> (module that holds it, what the overview says)
 COMMANDS = {
@@ -86,21 +94,53 @@ def harness(context: click.Context) -> None:
         show_home()
 
 
+class TerminatedError(BaseException):
+    """SIGTERM, raised where the program stands so that what is in hand is still committed. No
+    Exception: whoever tries something again must not try this again."""
+
+
+def _terminated(number: int, frame: object) -> NoReturn:
+    raise TerminatedError
+
+
+def _default_termination() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def main() -> None:
-    """Runs the command line; a HarnessError becomes one sentence and exit status 3."""
+    """Runs the command line; a HarnessError becomes one sentence and exit status 3. Keys and
+    passwords are masked in whatever is printed of a fault."""
+    mask_logs()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminated)
+        # Processes that are forked off and ended by whoever made them have nothing to commit.
+        os.register_at_fork(after_in_child=_default_termination)
     try:
         status = harness.main(standalone_mode=False)
     except HarnessError as error:
-        click.secho(f"error: {error}", fg="red", err=True)
+        click.secho(f"error: {visible(masked(str(error)))}", fg="red", err=True)
         sys.exit(USAGE_OR_DATA_ERROR)
     except click.exceptions.Abort:
         click.echo("interrupted; repeat the command to go on", err=True)
         sys.exit(130)
+    except TerminatedError:
+        click.echo("terminated (SIGTERM); repeat the command to go on", err=True)
+        sys.exit(128 + signal.SIGTERM)
+    except SystemExit as ended:
+        # Where nobody reads the output any more click ends so, with a regression's status.
+        if type(sys.stdout).__name__ == "_PacifyFlushWrapper":
+            ended.code = 128 + signal.SIGPIPE
+        raise
     except click.ClickException as error:
-        error.show()
+        shown = io.StringIO()
+        error.show(file=shown)
+        click.echo(visible(masked(shown.getvalue())), err=True, nl=False)
         sys.exit(USAGE_OR_DATA_ERROR)
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        if told := machine_fault(error):
+            click.secho(f"error: {visible(masked(told))}", fg="red", err=True)
+            sys.exit(USAGE_OR_DATA_ERROR)
+        click.echo(visible(masked(traceback.format_exc())), err=True, nl=False)
         sys.exit(BUG)
     sys.exit(status if isinstance(status, int) else 0)
 

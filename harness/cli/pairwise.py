@@ -17,6 +17,7 @@ from harness.cli.judge_options import (
     watched,
 )
 from harness.cli.options import print_rows, store_option, table_options
+from harness.cli.terminal import terminal
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ def command(
     """Have --judge compare the answers of FIRST and SECOND (evaluation ids or checkpoints) to the
     same questions of MT-Bench, each pair twice with the order swapped; disagreement is a tie.
     """
-    from rich.console import Console
 
     from harness.judge.rate import judge_pairs
     from harness.protocols.catalogue import protocol_from
@@ -66,7 +66,7 @@ def command(
         raise HarnessError(
             f"{rows[0].protocol} is no protocol of MT-Bench; its scores need no judge"
         )
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     judge = open_judge(settings)
     try:
         judging = open_judging(settings, judge, open_budget(settings), protocol, path)
@@ -131,10 +131,9 @@ def _rows(found: Sequence[Compared], names: Sequence[str], protocol: Any) -> lis
 
 def _print(rows: Sequence[dict[str, Any]]) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = terminal()
     if not rows:
         console.print("No pair was judged.")
         return

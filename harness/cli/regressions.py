@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from harness.cli.options import column_names, print_rows, store_option, table_options
+from harness.cli.terminal import terminal
 from harness.errors import HarnessError
+from harness.visible import visible
 
 
 @click.command("regressions")
@@ -61,7 +63,6 @@ def command(
     file of scores. Exit status: 1 for an open regression that lasts, 2 where it is too early to
     say, 0 for none, 3 for an error. Without RUN, the stored regressions that are open.
     """
-    from rich.console import Console
 
     from harness.store.database import store_path
 
@@ -92,14 +93,12 @@ def command(
     if output:
         print_rows(analysis.to_dicts(), output)
     else:
-        print_analysis(Console(), analysis)
+        print_analysis(terminal(), analysis)
     return analysis.exit_status
 
 
 def _list(path: Path, run: str | None, everything: bool, output: str | None) -> int:
     from dataclasses import asdict
-
-    from rich.console import Console
 
     from harness.report.trajectory_table import print_stored
     from harness.store.regressions import regressions
@@ -108,7 +107,7 @@ def _list(path: Path, run: str | None, everything: bool, output: str | None) -> 
     if output:
         print_rows([{"id": row.id, **asdict(row)} for row in rows], output)
     else:
-        print_stored(Console(), rows)
+        print_stored(terminal(), rows)
     return 0
 
 
@@ -127,7 +126,7 @@ def _mark(
     else:
         set_status(path, [row.id], "fixed", fixed_at_step=step, note=note)
     what = "acknowledged" if acknowledge else f"fixed at step {step}"
-    click.echo(f"{row.id[:8]}  {row.run} {row.suite} {row.place}: {what}")
+    click.echo(visible(f"{row.id[:8]}  {row.run} {row.suite} {row.place}: {what}"))
     return 0
 
 

@@ -17,6 +17,7 @@ from harness.cli.judge_options import (
     watched,
 )
 from harness.cli.options import print_rows, sandbox_option, store_option, table_options
+from harness.cli.terminal import terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +85,6 @@ def command(
 
 
 def _judge(path: Path, ids: list[str], settings: JudgeSettings) -> None:
-    from rich.console import Console
 
     from harness.errors import HarnessError
     from harness.judge.rate import judge_stored
@@ -92,7 +92,7 @@ def _judge(path: Path, ids: list[str], settings: JudgeSettings) -> None:
     from harness.protocols.mt_bench import MtBench
     from harness.store.queries import evaluations, protocol_definition
 
-    console = Console(stderr=True)
+    console = terminal(stderr=True)
     judge, budget = open_judge(settings), open_budget(settings)
     faults = []
     try:

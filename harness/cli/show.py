@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 import click
 
 from harness.cli.options import print_rows, store_option, table_options
+from harness.cli.terminal import terminal
 
 
 @click.command("show")
@@ -54,8 +55,7 @@ def command(
     if output:
         print_rows([asdict(one) for one in found], output)
         return
-    from rich.console import Console
 
     from harness.report.answers import print_answers
 
-    print_answers(Console(), row, every, found, limit)
+    print_answers(terminal(), row, every, found, limit)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from harness.cli.options import print_rows, store_option, table_options
+from harness.cli.terminal import terminal
 
 # Characters of one cell.
 _LONGEST = 2_000
@@ -58,14 +59,13 @@ def command(
         print_rows(rows, output)
         return
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from harness.cli.options import cell_text
     from harness.visible import clipped
 
-    console = Console()
+    console = terminal()
     grid = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="dim")
     for name in rows[0] if rows else ():
         grid.add_column(name, overflow="fold")

@@ -11,6 +11,7 @@ import click
 
 from harness.cli.options import sandbox_option, store_option
 from harness.errors import HarnessError
+from harness.visible import visible
 
 if TYPE_CHECKING:
     from harness.engines.select import EngineName
@@ -203,7 +204,7 @@ def _take_log(directory: Path, store: Path) -> None:
 
 
 def _print_line(line: str) -> None:
-    click.echo(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {line}")
+    click.echo(f"{time.strftime('%Y-%m-%d %H:%M:%S')}  {visible(line)}")
 
 
 def _notifier(

@@ -21,6 +21,7 @@ from harness.engines.types import (
     Sampling,
 )
 from harness.errors import HarnessError
+from harness.masking import masked, masked_url, without_keys
 
 # Local servers ask for no key, but the client insists on one.
 NO_KEY = "none"
@@ -75,7 +76,7 @@ class OpenAIEngine:
             raise HarnessError(
                 "served models need the openai package: pip install 'harness[judge]'"
             ) from error
-        self.url = url
+        self.url = masked_url(url)
         self.concurrency = concurrency
         self._client = openai.OpenAI(
             base_url=url,
@@ -83,7 +84,7 @@ class OpenAIEngine:
             timeout=timeout,
             max_retries=retries,
         )
-        self.model = find_model(self._client, url, model)
+        self.model = find_model(self._client, self.url, model)
         # Newer hosted models take the limit by another name; learnt from the first refusal.
         self._limit = "max_tokens"
 
@@ -308,8 +309,8 @@ def find_model(client: Any, url: str, model: str | None) -> str:
 
 def whole(text: str) -> str:
     """A text whose halves of surrogate pairs, which JSON can carry and no store can keep, are
-    joined or replaced by U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    joined or replaced by U+FFFD, and in which no key of ours is repeated."""
+    return without_keys(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def sentence(error: Exception) -> str:
@@ -320,6 +321,6 @@ def sentence(error: Exception) -> str:
         message = inner.get("message") if isinstance(inner, dict) else inner
         if isinstance(message, str) and message.strip():
             status = getattr(error, "status_code", None)
-            line = message.strip().splitlines()[0][:300]
+            line = masked(message.strip().splitlines()[0])[:300]
             return f"the server answers {status}: {line}" if status else line
     return first_line(error)

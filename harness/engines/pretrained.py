@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.engines.prompt import first_line
 from harness.errors import HarnessError
+from harness.loading import weights_only
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +38,7 @@ def load_model(path: Path, dtype: torch.dtype, device: torch.device) -> Any:
     bars = hf_logging.is_progress_bar_enabled()
     hf_logging.disable_progress_bar()
     try:
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
+        model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype, **weights_only(path))
     except Exception as error:  # transformers raises whatever its parsers do
         raise HarnessError(
             f"{path}: transformers cannot load the model ({first_line(error)}); expected "

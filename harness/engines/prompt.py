@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from harness.checkpoint_files import has_chat_template
+from harness.engines.template import EndlessTemplateError, TemplateError, TemplateProcess
 from harness.engines.types import Message
 from harness.errors import HarnessError
+from harness.loading import FILES_ONLY
+from harness.masking import masked
 
 # A base model goes on to write the next instruction itself; its answer ends before that.
 PLAIN_STOP = ("\n### ",)
@@ -21,9 +24,6 @@ TOKENIZER_FILES = (
     "chat_template.jinja",
     "special_tokens_map.json",
 )
-# Templates may print today's date. A prompt that changes overnight would change every content
-# key, so all templates read this day (a model's own default is often near it).
-TEMPLATE_DAY = datetime.datetime(2024, 7, 26)
 
 
 @dataclass(frozen=True)
@@ -48,17 +48,21 @@ def load_renderer(path: Path) -> Renderer:
 
     A pure function of the checkpoint's files and the messages. The tokenizer is loaded at the
     first call. A template that refuses system messages gets the system text as the beginning of
-    the first user message.
+    the first user message. Templates run in a sandbox, in a process under limits.
 
     Raises HarnessError when the directory holds no readable tokenizer or the template fails.
     """
+    # It starts while the tokenizer is loaded.
+    process = TemplateProcess() if has_chat_template(path) else None
 
     @lru_cache(maxsize=4096)
     def render(messages: tuple[Message, ...]) -> Rendered:
+        nonlocal process
         tokenizer = load_tokenizer(path)
         if not getattr(tokenizer, "chat_template", None):
             return Rendered(plain_frame(messages), special_tokens=True, stop=PLAIN_STOP)
-        return Rendered(_by_template(tokenizer, messages, path), special_tokens=False)
+        process = process or TemplateProcess()
+        return Rendered(_by_template(process, tokenizer, messages, path), special_tokens=False)
 
     return lambda messages: render(tuple(messages))
 
@@ -103,7 +107,7 @@ def _load_tokenizer(path: Path, stamp: tuple[int, ...]) -> Any:
     if not path.is_dir():
         raise HarnessError(f"{path}: no such directory; expected a Hugging Face checkpoint")
     try:
-        return AutoTokenizer.from_pretrained(path)
+        return AutoTokenizer.from_pretrained(path, **FILES_ONLY)
     except Exception as error:  # transformers raises whatever its parsers do
         raise HarnessError(
             f"{path}: the tokenizer cannot be loaded ({first_line(error)}); expected "
@@ -113,27 +117,28 @@ def _load_tokenizer(path: Path, stamp: tuple[int, ...]) -> Any:
 
 
 def first_line(error: BaseException) -> str:
-    """An exception as one short line, for messages."""
+    """An exception as one short line, for messages; keys and passwords are masked."""
     lines = str(error).strip().splitlines()
-    return (lines[0] if lines else type(error).__name__)[:300]
+    return masked(lines[0] if lines else type(error).__name__)[:300]
 
 
-def _by_template(tokenizer: Any, messages: Sequence[Message], path: Path) -> str:
+def _by_template(
+    process: TemplateProcess, tokenizer: Any, messages: Sequence[Message], path: Path
+) -> str:
     attempts = [list(messages)]
     if messages and messages[0].role == "system":
         attempts.append(_without_system(messages))
     failure: Exception | None = None
     for attempt in attempts:
         try:
-            text: str = tokenizer.apply_chat_template(
-                [{"role": message.role, "content": message.content} for message in attempt],
-                add_generation_prompt=True,
-                tokenize=False,
-                date_string=TEMPLATE_DAY.strftime("%d %b %Y"),
-                strftime_now=TEMPLATE_DAY.strftime,
-            )
-            return text
-        except Exception as error:  # a template may raise anything; the first reason is shown
+            template = tokenizer.get_chat_template()
+            return process.render(template, tokenizer.special_tokens_map, attempt)
+        except EndlessTemplateError as error:
+            raise HarnessError(
+                f"{path}: its chat template {error} and was stopped; mend the template in "
+                "tokenizer_config.json or chat_template.jinja"
+            ) from None
+        except (TemplateError, ValueError) as error:  # the first reason is shown
             failure = failure or error
     assert failure is not None
     raise HarnessError(

@@ -14,6 +14,7 @@ from typing import Literal
 from harness.engines.hardware import gpu_count
 from harness.engines.types import Engine
 from harness.errors import HarnessError
+from harness.masking import masked_url
 
 log = logging.getLogger(__name__)
 
@@ -81,9 +82,11 @@ def open_engine(
         raise HarnessError(f"engine {name!r} is unknown; expected one of {', '.join(NAMES)}")
     if url is not None:
         if name not in ("auto", "openai"):
-            raise HarnessError(f"engine {name} cannot use a URL; use --engine openai for {url}")
+            raise HarnessError(
+                f"engine {name} cannot use a URL; use --engine openai for {masked_url(url)}"
+            )
         _demand(_openai())
-        return Opened(_open_openai(url, model, concurrency), f"{url} is a served model")
+        return Opened(_open_openai(url, model, concurrency), f"{masked_url(url)} is a served model")
     if name == "openai":
         raise HarnessError(
             "engine openai needs a served model as its checkpoint, e.g. "

@@ -23,6 +23,7 @@ from harness.engines.scoring import Piece, Scoring
 from harness.engines.task import Task, failed, prepare
 from harness.engines.types import UNWANTED, FinishReason, Generation, Hear, Request
 from harness.errors import HarnessError
+from harness.loading import FILES_ONLY
 
 GIB = 1 << 30
 # Sequences of full length that the KV cache of a small model holds at once.
@@ -78,6 +79,7 @@ class VllmEngine:
         self._cpu = gpu_count() == 0
         arguments: dict[str, Any] = {
             "model": str(path),
+            "trust_remote_code": False,
             "dtype": dtype,
             # -1 shortens the context to what the KV cache holds instead of failing.
             "max_model_len": max_model_len or -1,
@@ -385,7 +387,7 @@ def _context_bytes(path: Path) -> int:
     try:
         from transformers import AutoConfig
 
-        text = AutoConfig.from_pretrained(path).get_text_config()
+        text = AutoConfig.from_pretrained(path, **FILES_ONLY).get_text_config()
         heads = getattr(text, "num_key_value_heads", None) or text.num_attention_heads
         width = getattr(text, "head_dim", None) or text.hidden_size // text.num_attention_heads
         return int(8 * text.num_hidden_layers * heads * width * text.max_position_embeddings)

@@ -22,7 +22,8 @@ def to_tensorboard(found: Sequence[Measures], folder: Path) -> int:
     module = _client("torch.utils.tensorboard", "tensorboard", "tensorboard")
     written = 0
     for name, group in _by_run(found).items():
-        target = folder / name.replace("/", "-")
+        # A run names itself: it must not name a place outside.
+        target = folder / (name.replace("/", "-").replace("\0", "").strip(".") or "run")
         target.mkdir(parents=True, exist_ok=True)
         done = _Logged(target / "harness-logged.txt")
         fresh = [one for one in group if one.evaluation.id not in done.ids]

@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.errors import HarnessError
 from harness.gaps.goals import Goals, load_goals
+from harness.masking import masked_url
 from harness.regression.compare import RANKING
 from harness.regression.measure import ALL, measure_pairs
 from harness.regression.pairing import find_pairs, judge_of, named_evaluations
@@ -117,7 +118,7 @@ def _named(path: Path, name: str) -> list[EvaluationRow]:
         served = evaluations(
             path,
             "rtrim(c.url, '/') = rtrim(?, '/') AND (? = '' OR starts_with(c.name, ? || '@'))",
-            [url, model, model],
+            [masked_url(url), model, model],
         )
         if served:
             return served

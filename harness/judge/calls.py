@@ -13,6 +13,7 @@ from harness.engines.task import failed
 from harness.engines.types import FinishReason, Generation, Request
 from harness.errors import HarnessError
 from harness.judge.budget import Pace
+from harness.masking import masked_url
 
 
 class JudgeDownError(HarnessError):
@@ -60,7 +61,7 @@ class ServedJudge:
             ) from error
         from harness.engines.openai import find_model
 
-        self.place = url
+        self.place = masked_url(url)
         self._role = role
         self.concurrency = concurrency
         self.structured = True
@@ -71,7 +72,7 @@ class ServedJudge:
             timeout=timeout,
             max_retries=0,
         )
-        self.name = find_model(self._client, url, model)
+        self.name = find_model(self._client, self.place, model)
         self._pace = Pace(per_minute)
         self._tries = tries
         self._backoff = backoff

@@ -174,13 +174,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping of a YAML file. Raises HarnessError that names the line of a fault."""
     import yaml
 
+    from harness.yaml_file import NO_VALUE
+
     try:
         raw = yaml.safe_load(path.read_text("utf-8"))
     except FileNotFoundError:
         raise HarnessError(f"{path}: no such file; check the path") from None
     except (OSError, UnicodeDecodeError) as error:
         raise HarnessError(f"{path}: cannot be read ({error}); check the path") from None
-    except yaml.YAMLError as error:
+    except RecursionError:
+        raise HarnessError(f"{path}:1: nested too deep to be read; mend the file") from None
+    except NO_VALUE as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "not YAML"

@@ -138,7 +138,13 @@ def protocol_from(definition: Mapping[str, Any]) -> Protocol:
     known = {key: definition[key] for key in definition if key in names}
     if kind is Code or kind is MtBench:  # msgspec cannot take in a type that holds a function
         return kind(**known, runner=code_runner())
-    return msgspec.convert(known, kind)
+    try:
+        return msgspec.convert(known, kind)
+    except msgspec.ValidationError as error:
+        raise HarnessError(
+            f"the store's protocol {definition.get('protocol')!r} lacks something ({error}); it "
+            "was written by another program: name another file with --store"
+        ) from None
 
 
 def _instruction_following(name: str, suite: str, items: Sequence[Item]) -> InstructionFollowing:

@@ -38,7 +38,7 @@ def read_baseline(file: Path) -> Baseline:
         ) from None
     except OSError as error:
         raise HarnessError(f"{file}: cannot read the baseline ({error.strerror})") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise HarnessError(
             f"{file}: not a baseline ({error}); restore it, or start it anew with BASE and CAND"
         ) from None

@@ -9,6 +9,7 @@ from harness.regression.flips import Flip
 from harness.regression.measure import ALL
 from harness.report.comparison import Report
 from harness.report.comparison_table import is_share, p_value, settling, shown, signed
+from harness.visible import visible
 
 _SIGNS = {"regressed": "🔴", "improved": "🟢", "held": "⚪", "inconclusive": "🟡"}
 _ANSWER = 600
@@ -26,7 +27,8 @@ def summary(report: Report) -> str:
         lines += ["", *_table(compared), ""]
         lines += [f"- suspect: {_inline(str(cause))}" for cause in causes]
         lines += [
-            f"- with it: {symptom.name} ({symptom.genre}) {symptom.base:.3g} → {symptom.cand:.3g}"
+            f"- with it: {_inline(symptom.name)} ({symptom.genre}) {symptom.base:.3g} → "
+            f"{symptom.cand:.3g}"
             for symptom in symptoms
         ]
         lines += [part for flip in flips for part in _flip(flip)]
@@ -105,15 +107,20 @@ def _command(level: str, title: str, message: str) -> str:
 
 
 def _escape(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return visible(text).replace("%", "%25").replace("\n", "%0A")
 
 
 def _inline(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
+    return visible(text).replace("|", "\\|").replace("\n", " ").replace("<", "&lt;")
 
 
 def _html(text: str) -> str:
     """Model output is not to be trusted: nothing in it is markup. An empty line would end the
     HTML block that it stands in."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return escaped.replace("\r", "").replace("\n", "&#10;")
+    escaped = (
+        visible(text.replace("\r", ""))
+        .replace("&", "&amp;")
+        .replace("<", "&lt;")
+        .replace(">", "&gt;")
+    )
+    return escaped.replace("\n", "&#10;")

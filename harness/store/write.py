@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -51,7 +52,7 @@ def spool(path: Path, batch: Batch) -> None:
         return
     directory = spool_directory(path)
     # Names sort by time, so that replacing rows are ingested in the order they were written.
-    name = f"{time.time_ns():020d}-{uuid.uuid4().hex[:12]}"
+    name = f"{_next_time():020d}-{uuid.uuid4().hex[:12]}"
     draft = directory / f".draft-{name}"
     try:
         draft.mkdir(parents=True)
@@ -67,6 +68,18 @@ def spool(path: Path, batch: Batch) -> None:
             f"{directory}: cannot write results ({error.strerror or error}); everything "
             "committed before is safe: make room and repeat the command"
         ) from error
+
+
+_written_at = 0
+_clock = threading.Lock()
+
+
+def _next_time() -> int:
+    """Nanoseconds since 1970, later than at the last call also where the clock was set back."""
+    global _written_at
+    with _clock:
+        _written_at = max(time.time_ns(), _written_at + 1)
+        return _written_at
 
 
 def _write_parquet(file: Path, table: str, rows: Sequence[Row]) -> None:

@@ -68,6 +68,7 @@ class Asker:
         self.seed = seed
         self.log = log
         self.path: Path | None = None
+        self.fingerprint = ""
         self.engine: Engine | None = None
 
     def ask(
@@ -78,9 +79,10 @@ class Asker:
         from harness.evaluate import evaluate
 
         assert checkpoint.path is not None
-        if checkpoint.path != self.path:
+        # Other weights under the same path are another checkpoint.
+        if (checkpoint.path, checkpoint.fingerprint) != (self.path, self.fingerprint):
             self.close()
-            self.path = checkpoint.path
+            self.path, self.fingerprint = checkpoint.path, checkpoint.fingerprint
         result = evaluate(
             checkpoint,
             protocol,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import print_rows, table_options
+from harness.cli.terminal import terminal
 
 if TYPE_CHECKING:
     from training.planning import PlanRow, Shape
@@ -159,10 +160,9 @@ def command(
 
 def _print(rows: list[PlanRow]) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = terminal()
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     columns = _COLUMNS if console.width >= _WIDE else [one for one in _COLUMNS if one[1]]
     for heading, _, _ in columns:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.options import print_rows, sandbox_option, store_option, table_options
+from harness.cli.terminal import terminal
 from training.cli.teacher_options import asking_teacher, teacher_options
 
 if TYPE_CHECKING:
@@ -103,7 +104,6 @@ def plan_command(
     """Make a plan's samples. `harness gaps CHECKPOINT --plan PLAN.yaml` writes the plan."""
     # Threads make small products of vectors slower; numpy reads this when it is first imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from rich.console import Console
 
     from harness.errors import HarnessError
     from harness.gaps.plan_file import load_plan
@@ -122,7 +122,7 @@ def plan_command(
     from training.synthesis.run import Settings, synthesize
     from training.synthesis.screening import open_screen
 
-    console = Console(stderr=output is not None)
+    console = terminal(stderr=output is not None)
     results = store_path(store)
     held = results if results.exists() else None
 
@@ -297,7 +297,6 @@ def _write_card(made: Round) -> None:
 
 def _print_dry(plan: Plan, output: Path, teacher: bool, form: str | None) -> None:
     """What would be made of each line, and by what; raises HarnessError where nothing can."""
-    from rich.console import Console
     from rich.table import Table
 
     from training.synthesis.catalogue import choose
@@ -318,7 +317,7 @@ def _print_dry(plan: Plan, output: Path, teacher: bool, form: str | None) -> Non
     if form is not None:
         print_rows(rows, form)
         return
-    console = Console()
+    console = terminal()
     table = Table(box=None, header_style="dim")
     for name in rows[0] if rows else ():
         table.add_column(name, justify="right" if name == "samples" else "left")

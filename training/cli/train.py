@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.options import F, print_rows, store_option, table_options
+from harness.cli.terminal import terminal
 
 if TYPE_CHECKING:
     from training.evaluate_config import EvaluateConfig
@@ -130,11 +131,10 @@ def health(run: str, store: str | None, output: str | None) -> int:
     if output:
         print_rows([row.to_dict() for row in found.stretches], output)
         return 0
-    from rich.console import Console
 
     from harness.report.training_table import print_health
 
-    print_health(Console(), found)
+    print_health(terminal(), found)
     return 0
 
 

@@ -76,8 +76,10 @@ def read_round(home: Path) -> Round:
             f"{home}: no {LINEAGE}; expected the directory of a round that "
             "`harness synthesize` has made"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise HarnessError(f"{path}: cannot be read ({error}); make the round again") from None
+    if not isinstance(found, dict):
+        raise HarnessError(f"{path}: says nothing of a round; make the round again")
     return Round(home, found)
 
 

@@ -16,6 +16,7 @@ from harness.engines.types import Engine, Generation, Request, Sampling
 from harness.errors import HarnessError
 from harness.judge.calls import ServedJudge
 from harness.judge.local import rendered
+from harness.masking import masked_url
 from training.synthesis.licences import Licence, checkpoint_licence, stated, unknown
 from training.synthesis.types import Prompt
 
@@ -128,7 +129,8 @@ def open_teacher(
     (one,) = found
     if one.path is None:
         assert one.url is not None
-        terms = stated(licence, model=one.name) if licence else unknown(one.url, one.name)
+        place = masked_url(one.url)
+        terms = stated(licence, model=one.name) if licence else unknown(place, one.name)
         server = ServedJudge(
             one.url,
             one.model,
@@ -137,7 +139,7 @@ def open_teacher(
             timeout=timeout,
             role="teacher",
         )
-        return ServedTeacher(About(one.name, one.url, one.fingerprint, terms), server)
+        return ServedTeacher(About(one.name, place, one.fingerprint, terms), server)
     path: Path = one.path
     terms = stated(licence, model=one.name) if licence else checkpoint_licence(path, one.name)
     return LocalTeacher(

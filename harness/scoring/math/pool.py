@@ -7,23 +7,16 @@ expression that a model made up, and only a process can be stopped from outside.
 from __future__ import annotations
 
 import atexit
-import contextlib
 import importlib.util
-import json
 import os
-import select
-import subprocess
-import sys
 import threading
-import time
 from functools import cache
 from typing import Any
 
+from harness.line_worker import LineWorker
 from harness.scoring.math.verdict import REASONS, MathVerdict, Reason
 
 _MOST_WORKERS = min(4, os.cpu_count() or 1)
-# Importing sympy takes seconds on a busy machine; that is no comparison's fault.
-_START_LIMIT = 120.0
 # sympy's caches grow; a worker is replaced after so many comparisons.
 _MOST_QUESTIONS = 500
 
@@ -42,7 +35,7 @@ def ask(answer: str, gold: str, timeout: float) -> MathVerdict:
     with _POOL.slots:
         worker = _POOL.take()
         try:
-            reply = worker.ask({"answer": answer, "gold": gold, "seconds": timeout}, timeout)
+            reply = worker.ask({"answer": answer, "gold": gold}, timeout)
         except BaseException:
             worker.kill()
             raise
@@ -60,73 +53,6 @@ def _verdict(reply: dict[str, Any]) -> MathVerdict:
     return MathVerdict("undecided", known)
 
 
-class _Worker:
-    """One process that answers a line of JSON with a line of JSON."""
-
-    def __init__(self) -> None:
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "harness.scoring.math.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-        )
-        self.asked = 0
-        self.alive = self._line(_START_LIMIT) is not None
-
-    def ask(self, question: dict[str, Any], timeout: float) -> dict[str, Any]:
-        if not self.alive:
-            return {"reason": "crashed"}
-        self.asked += 1
-        assert self.process.stdin is not None
-        try:
-            self.process.stdin.write(json.dumps(question).encode() + b"\n")
-            self.process.stdin.flush()
-        except OSError:
-            self.kill()
-            return {"reason": "crashed"}
-        start = time.monotonic()
-        line = self._line(timeout)
-        if line is not None:
-            try:
-                reply: dict[str, Any] = json.loads(line)
-            except ValueError:
-                reply = {"reason": "crashed"}
-            return reply
-        late = time.monotonic() - start >= 0.95 * timeout
-        self.kill()
-        return {"reason": "timeout" if late else "crashed"}
-
-    def _line(self, timeout: float) -> bytes | None:
-        """The next line, or None when it does not come in time or the process ends."""
-        assert self.process.stdout is not None
-        end = time.monotonic() + timeout
-        handle, read = self.process.stdout.fileno(), b""
-        while not read.endswith(b"\n"):
-            left = end - time.monotonic()
-            if left <= 0 or not select.select([handle], [], [], left)[0]:
-                return None
-            piece = os.read(handle, 65536)
-            if not piece:
-                return None
-            read += piece
-        return read
-
-    def kill(self) -> None:
-        self.alive = False
-        with contextlib.suppress(OSError):
-            self.process.kill()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
-        self.process.wait()
-
-
 class _Pool:
     """Idle workers of this process; a forked child starts its own."""
 
@@ -136,14 +62,18 @@ class _Pool:
     def reset(self) -> None:
         self.slots = threading.BoundedSemaphore(_MOST_WORKERS)
         self.lock = threading.Lock()
-        self.idle: list[_Worker] = []
+        self.idle: list[LineWorker] = []
 
-    def take(self) -> _Worker:
+    def take(self) -> LineWorker:
         with self.lock:
             worker = self.idle.pop() if self.idle else None
-        return worker if worker is not None and worker.process.poll() is None else _Worker()
+        return (
+            worker
+            if worker is not None and worker.process.poll() is None
+            else LineWorker("harness.scoring.math.worker")
+        )
 
-    def give_back(self, worker: _Worker) -> None:
+    def give_back(self, worker: LineWorker) -> None:
         if not worker.alive or worker.asked >= _MOST_QUESTIONS:
             worker.kill()
             return

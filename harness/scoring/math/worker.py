@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import os
-import resource
 import sys
 from typing import Any
 
+from harness.line_worker import serve
 from harness.scoring.math.latex import to_latex
 
 _MEMORY = 2 * 2**30
@@ -20,28 +17,12 @@ _DIGITS = 40
 
 def main() -> None:
     """Answers questions until its input ends."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     sys.setrecursionlimit(_DEEPEST)
-    # What libraries print must not come between the replies.
-    replies = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115
-    logging.disable(logging.CRITICAL)
-    _compare("1", "1")  # the imports, before the clock runs
-    print("ready", file=replies, flush=True)
-    for line in sys.stdin:
-        question = json.loads(line)
-        _limit_time(question["seconds"])
-        print(json.dumps(_reply(question["answer"], question["gold"])), file=replies, flush=True)
-
-
-def _limit_time(seconds: float) -> None:
-    """Ends this process when it computes for much longer, even if nobody is left to kill it."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
-    limit = int(used.ru_utime + used.ru_stime + seconds) + 2
-    resource.setrlimit(resource.RLIMIT_CPU, (limit, hard))
+    serve(
+        lambda question: _reply(question["answer"], question["gold"]),
+        memory=_MEMORY,
+        first=lambda: _compare("1", "1"),
+    )
 
 
 def _reply(answer: str, gold: str) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""Every parser of strangers' files, under fuzzers."""
