@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import click
 
 from harness.cli.judge_options import judge_options, judge_settings
 from harness.cli.judges import Judges
+from harness.cli.on_options import ray_cluster, ray_options
 from harness.cli.options import sandbox_option, store_option
 from harness.errors import HarnessError
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.checkpoint import Checkpoint
+    from harness.engines.ray import RayCluster
     from harness.engines.select import EngineName
     from harness.engines.types import Engine
     from harness.evaluate import Result
@@ -55,6 +58,12 @@ if TYPE_CHECKING:
     default="auto",
     show_default=True,
 )
+@click.option(
+    "--on",
+    metavar="ray[:ADDRESS]",
+    help="Spread the questions over the engines of a Ray cluster.",
+)
+@ray_options
 @click.option("--seed", type=int, default=0, show_default=True, help="Of probes and of samples.")
 @sandbox_option
 @click.option("--allow-pickle", is_flag=True, help="Load weights from pickle files.")
@@ -76,6 +85,9 @@ def command(
     datasets: str,
     samples: int | None,
     engine: EngineName,
+    on: str | None,
+    replicas: int | None,
+    replica_gpus: int | None,
     seed: int,
     allow_pickle: bool,
     quiet: bool,
@@ -97,7 +109,8 @@ def command(
     from harness.store.queries import imported
 
     console = Console(quiet=quiet)
-    settings = judge_settings(judge_choice)
+    cluster = ray_cluster(on, replicas, replica_gpus)
+    settings = replace(judge_settings(judge_choice), cluster=cluster)
     path = store_path(store)
     prepare(path)
     names = [name.strip() for name in suites.split(",") if name.strip()]
@@ -128,7 +141,9 @@ def command(
             console.print(f"[bold]{checkpoint.name}[/bold]  ({number} of {len(found)})")
             for note in checkpoint.notes:
                 console.print(f"  {note}", style="dim")
-            failed += _measure(console, checkpoint, opened, path, samples, engine, seed, judges)
+            failed += _measure(
+                console, checkpoint, opened, path, samples, engine, cluster, seed, judges
+            )
         if canary:
             judges.run_canaries()
     finally:
@@ -161,12 +176,13 @@ def _measure(
     store: Path,
     samples: int | None,
     engine_name: EngineName,
+    cluster: RayCluster | None,
     seed: int,
     judges: Judges,
 ) -> int:
     """Runs every suite on one checkpoint through one engine; returns how many requests failed."""
     from harness.engines.prompt import load_renderer, render_served
-    from harness.engines.select import open_engine
+    from harness.engines.select import open_engine, open_spread
     from harness.evaluate import evaluate
     from harness.judge.rate import teller
     from harness.protocols.mt_bench import MtBench
@@ -177,12 +193,20 @@ def _measure(
     def opened() -> Engine:
         if not engines:
             with console.status("Loading the engine"):
-                choice = open_engine(
-                    engine_name,
-                    path=checkpoint.path,
-                    url=checkpoint.url,
-                    model=checkpoint.model,
-                )
+                if cluster is not None and checkpoint.path is not None:
+                    choice = open_spread(
+                        engine_name,
+                        cluster,
+                        path=checkpoint.path,
+                        fingerprint=checkpoint.fingerprint,
+                    )
+                else:
+                    choice = open_engine(
+                        engine_name,
+                        path=checkpoint.path,
+                        url=checkpoint.url,
+                        model=checkpoint.model,
+                    )
             engines.append(choice.engine)
             console.print(f"  {choice.engine.description}: {choice.reason}", style="dim")
         return engines[0]

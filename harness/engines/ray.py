@@ -1,0 +1,282 @@
+"""Replicas of one checkpoint on a Ray cluster, behind the Protocol of a single engine.
+
+Ray places the replicas (actors), starts lost ones anew and carries requests and answers; what is
+ours is which request goes where (`dealing`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from harness.engines.dealing import BATCH, ROOM, Dealing
+from harness.engines.prompt import first_line
+from harness.engines.replica import Replica
+from harness.engines.types import Engine, Generation, Hear, Request
+from harness.errors import HarnessError
+
+log = logging.getLogger(__name__)
+
+# Seconds between two looks at the queue, which others may fill meanwhile.
+_BEAT = 0.05
+# Seconds that the other replicas get after the first has opened, at the least.
+_GRACE = 10.0
+# Replicas that may be lost with the same request before that request is to blame.
+_LOSSES = 3
+# Calls of one replica that may wait at once: each is a coroutine, and `room` is the real bound.
+_CALLS = 1000
+
+
+@dataclass(frozen=True)
+class RayCluster:
+    """Where replicas run, and how many.
+
+    address   "host:6379" or "ray://host:10001"; None: RAY_ADDRESS, else the cluster that this
+              machine belongs to, else one of this machine alone, for as long as the command runs
+    replicas  None: as many as fit the GPUs; without GPUs one for each node
+    gpus      GPUs of one replica, over which vLLM spreads the model; None: 1 where there are any
+    patience  seconds without any replica, after which the cluster is given up
+    """
+
+    address: str | None = None
+    replicas: int | None = None
+    gpus: int | None = None
+    patience: float = 600.0
+
+
+class RayEngine:
+    """Answers requests with several engines.
+
+    open_engine  opens one of them on its node; picklable, as a module's functions and
+                 `functools.partial` are
+    batch, room  see `Dealing`
+
+    A replica that is lost, with its process or with its node, has its requests asked by the others
+    and is started anew where the cluster has room. Answers are heard whole.
+
+    Raises HarnessError where Ray or the cluster cannot be had, or no replica opens.
+    """
+
+    def __init__(
+        self,
+        open_engine: Callable[[], Engine],
+        cluster: RayCluster,
+        *,
+        batch: int = BATCH,
+        room: int = ROOM,
+    ) -> None:
+        _connect(cluster.address)
+        import ray
+
+        count, options = _resources(cluster)
+        make: Any = ray.remote(Replica)  # type: ignore[call-overload]
+        make = make.options(
+            **options,
+            # Ray's default where no CPU is asked for would put all on one node.
+            scheduling_strategy="SPREAD",
+            max_restarts=-1,
+            max_concurrency=_CALLS,
+        )
+        self._actors = [make.remote(open_engine) for _ in range(count)]
+        self._patience = cluster.patience
+        self._batch, self._room = batch, room
+        self._up: list[int] = []
+        self._opening: dict[Any, int] = {}
+        self._losses: Counter[str] = Counter()
+        self._said = ""  # by the replicas: what they are, or why there is none
+        for replica in range(count):
+            self._open(replica)
+        try:
+            self._await_first()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def name(self) -> str:
+        return self._said.split(",")[0]
+
+    @property
+    def description(self) -> str:
+        return f"{self._said}, {len(self._actors)} replicas on Ray"
+
+    def generate(self, queue: deque[Request], hear: Hear | None = None) -> Iterator[Generation]:
+        import ray
+
+        dealing = Dealing(len(self._actors), batch=self._batch, room=self._room)
+        flying: dict[Any, tuple[int, list[Request]]] = {}
+        try:
+            while queue or dealing.waiting or flying:
+                dealing.take(queue, self._up)
+                for replica in self._up:
+                    while batch := dealing.next(replica):
+                        flying[self._actors[replica].answer.remote(batch)] = replica, batch
+                for ref in self._wait(list(flying)):
+                    if ref not in flying:  # lost with another batch of its replica
+                        continue
+                    replica, batch = flying[ref]
+                    try:
+                        answers = ray.get(ref)
+                    except (ray.exceptions.RayError, ray.exceptions.RayTaskError) as error:
+                        held = [one for one, (where, _) in flying.items() if where == replica]
+                        lost = [request for one in held for request in flying.pop(one)[1]]
+                        self._lose(replica, batch, error)
+                        dealing.lost(replica, lost)
+                        continue
+                    del flying[ref]
+                    dealing.answered(replica, len(batch))
+                    for request, generation in zip(batch, answers, strict=True):
+                        if hear is not None and generation.finish_reason != "error":
+                            hear(generation.key, generation.text)
+                        yield generation
+                        if (after := _follow_up(queue, request)) is not None:
+                            dealing.follow(replica, after)
+        finally:
+            # The caller may stop early; what it no longer wants must not run on.
+            for replica in {replica for replica, _ in flying.values()}:
+                self._actors[replica].withdraw.remote()
+
+    def close(self) -> None:
+        """Ends the replicas; the cluster goes on."""
+        import ray
+
+        for actor in self._actors:
+            with contextlib.suppress(ray.exceptions.RayError):
+                ray.kill(actor)
+        self._up, self._opening = [], {}
+
+    def _open(self, replica: int) -> None:
+        """Has a replica open its engine, as soon as Ray has placed it."""
+        # Asked again where the replica is lost meanwhile, but not for ever: what is too large for
+        # its node's memory would be killed each time.
+        ready = self._actors[replica].ready.options(max_task_retries=_LOSSES - 1)
+        self._opening[ready.remote()] = replica
+
+    def _await_first(self) -> None:
+        """Waits for a replica; the others get as long again, lest the first take all."""
+        began = time.monotonic()
+        until = None
+        while self._opening and (until is None or time.monotonic() < until):
+            self._wait([])
+            now = time.monotonic()
+            if self._up and until is None:
+                until = now + max(_GRACE, now - began)
+        log.info("%d of %d replicas are up", len(self._up), len(self._actors))
+
+    def _wait(self, refs: list[Any]) -> list[Any]:
+        """Those of the calls that have ended, after a moment at most; replicas that have opened
+        meanwhile are up. Raises HarnessError where there is none any more."""
+        import ray
+
+        since = time.monotonic()
+        while waiting := [*refs, *self._opening]:
+            ended, _ = ray.wait(waiting, timeout=_BEAT)
+            for ref in ended:
+                if ref in self._opening:
+                    self._opened(ref)
+            if self._up or refs:
+                return [ref for ref in ended if ref in refs]
+            if time.monotonic() - since > self._patience:
+                raise HarnessError(
+                    f"no replica in {self._patience:.0f} seconds; `ray status` says what the "
+                    "cluster has and what it waits for"
+                )
+        raise HarnessError(self._said)
+
+    def _opened(self, ref: Any) -> None:
+        import ray
+
+        replica = self._opening.pop(ref)
+        try:
+            self._said = ray.get(ref)
+            self._up.append(replica)
+        except (ray.exceptions.RayError, ray.exceptions.RayTaskError) as error:
+            reason = _reason(error)
+            log.warning("a replica did not open: %s", reason)
+            ray.kill(self._actors[replica])
+            if not self._up:
+                self._said = f"no replica is left: {reason}"
+
+    def _lose(self, replica: int, batch: list[Request], error: Exception) -> None:
+        """Has a lost replica started anew. Raises HarnessError where the same requests were lost
+        with several, for then they, or the engine, are at fault."""
+        import ray
+
+        reason = _reason(error)
+        self._losses.update(request.key for request in batch)
+        if max(self._losses[request.key] for request in batch) >= _LOSSES:
+            raise HarnessError(
+                f"{_LOSSES} replicas were lost with the same {len(batch)} requests: {reason}; "
+                "`ray logs` has more, and repeating the command goes on from here"
+            )
+        log.warning("a replica was lost, its requests go to the others: %s", reason)
+        self._up.remove(replica)
+        # An engine that raised is as good as lost; where the process is gone this does nothing.
+        ray.kill(self._actors[replica], no_restart=False)
+        self._open(replica)
+
+
+def _connect(address: str | None) -> None:
+    """Joins the cluster, once for each process."""
+    try:
+        import ray
+    except ImportError:
+        raise HarnessError(
+            "--on ray: Ray is not installed; run: pip install 'harness[ray]'"
+        ) from None
+    if ray.is_initialized():
+        return
+    try:
+        # Standard output belongs to what a command prints; replicas' own is in Ray's logs.
+        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+        raise HarnessError(
+            f"no Ray cluster at {address or 'the usual place'} ({first_line(error)}); start one "
+            "with `ray start --head`"
+        ) from error
+
+
+def _resources(cluster: RayCluster) -> tuple[int, dict[str, float]]:
+    """How many replicas, and what each asks Ray for. Raises HarnessError for more than any node
+    has."""
+    import ray
+
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    most = max((int(node.get("GPU", 0)) for node in nodes), default=0)
+    gpus = min(1, most) if cluster.gpus is None else cluster.gpus
+    if gpus > most:
+        raise HarnessError(
+            f"a replica is to have {gpus} GPUs, but no node of the cluster has more than {most}"
+        )
+    if gpus:
+        fitting = sum(int(node.get("GPU", 0)) // gpus for node in nodes)
+        return cluster.replicas or fitting, {"num_gpus": gpus, "num_cpus": 1}
+    working = [int(node.get("CPU", 0)) for node in nodes if node.get("CPU", 0) >= 1]
+    if not working:
+        raise HarnessError("the cluster's nodes offer neither GPUs nor CPUs to a replica")
+    count = cluster.replicas or len(working)
+    # The CPUs of the smallest node, where more replicas than nodes share them.
+    share = min(working) // -(-count // len(working))
+    return count, {"num_gpus": 0, "num_cpus": max(1, share)}
+
+
+def _follow_up(queue: deque[Request], request: Request) -> Request | None:
+    """The request that the caller has just appended where it continues an answered one."""
+    try:
+        last = queue[-1]
+        if not str(last.prompt).startswith(str(request.prompt)):
+            return None
+        return queue.pop()
+    except IndexError:
+        return None
+
+
+def _reason(error: Exception) -> str:
+    """One line: of what an engine raised, the sentence itself."""
+    cause = getattr(error, "cause", None)
+    return first_line(cause if isinstance(cause, Exception) else error)
