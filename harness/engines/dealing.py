@@ -4,7 +4,7 @@ whoever has most left."""
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from harness.engines.types import Request
@@ -46,28 +46,21 @@ class Dealing:
         """Requests in the lanes, held by no replica."""
         return sum(len(lane.waiting) for lane in self._lanes)
 
-    def take(self, queue: deque[Request], up: Collection[int]) -> None:
-        """Moves requests from the left of the queue to the replicas among `up` that have room and
-        nothing before them, those that hold least first."""
-        empty = [one for one in up if not self._lanes[one].waiting and self._has_room(one)]
-        empty.sort(key=lambda one: self._lanes[one].flying)
-        for place, replica in enumerate(empty):
-            share = -(-len(queue) // (len(empty) - place))
-            self._lanes[replica].waiting.extend(_stretch(queue, min(share, STRETCH)))
+    def deal(
+        self, queue: deque[Request], up: Collection[int]
+    ) -> Iterator[tuple[int, list[Request]]]:
+        """Takes requests from the left of the queue and yields (replica, batch) for those among
+        `up` that have room. One that has run dry takes the latter half of the longest lane.
 
-    def next(self, replica: int) -> list[Request]:
-        """The next batch for a replica, which holds it from now on; empty where there is no room
-        or nothing to ask. One that runs dry takes the latter half of the longest lane."""
-        lane = self._lanes[replica]
-        if not self._has_room(replica):
-            return []
-        if not lane.waiting and lane.flying < self._batch:
-            longest = max(self._lanes, key=lambda one: len(one.waiting)).waiting
-            half = [longest.pop() for _ in range(-(-len(longest) // 2))]
-            lane.waiting.extend(reversed(half))
-        size = min(self._batch, self._room - lane.flying, len(lane.waiting))
-        lane.flying += size
-        return [lane.waiting.popleft() for _ in range(size)]
+        A replica holds a batch until it is `answered` or `lost`.
+        """
+        self._take(queue, up)
+        for replica in up:
+            yield from self._batches(replica)
+        for replica in up:
+            if self._lanes[replica].flying < self._batch:
+                self._steal(replica)
+                yield from self._batches(replica)
 
     def answered(self, replica: int, count: int) -> None:
         """A replica holds so many requests less."""
@@ -83,8 +76,28 @@ class Dealing:
         """Asks next the replica whose cache knows how the request begins."""
         self._lanes[replica].waiting.appendleft(request)
 
-    def _has_room(self, replica: int) -> bool:
-        return self._lanes[replica].flying < self._room
+    def _take(self, queue: deque[Request], up: Collection[int]) -> None:
+        """Deals the queue to replicas that have room and nothing before them, those that hold
+        least first."""
+        empty = [one for one in up if not self._lanes[one].waiting and self._free(one) > 0]
+        empty.sort(key=lambda one: self._lanes[one].flying)
+        for place, replica in enumerate(empty):
+            share = -(-len(queue) // (len(empty) - place))
+            self._lanes[replica].waiting.extend(_stretch(queue, min(share, STRETCH)))
+
+    def _steal(self, replica: int) -> None:
+        longest = max(self._lanes, key=lambda one: len(one.waiting)).waiting
+        half = [longest.pop() for _ in range(-(-len(longest) // 2))]
+        self._lanes[replica].waiting.extend(reversed(half))
+
+    def _batches(self, replica: int) -> Iterator[tuple[int, list[Request]]]:
+        lane = self._lanes[replica]
+        while size := min(self._batch, self._free(replica), len(lane.waiting)):
+            lane.flying += size
+            yield replica, [lane.waiting.popleft() for _ in range(size)]
+
+    def _free(self, replica: int) -> int:
+        return self._room - self._lanes[replica].flying
 
 
 def _stretch(queue: deque[Request], size: int) -> list[Request]:

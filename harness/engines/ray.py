@@ -1,7 +1,7 @@
 """Replicas of one checkpoint on a Ray cluster, behind the Protocol of a single engine.
 
-Ray places the replicas (actors), starts lost ones anew and carries requests and answers; what is
-ours is which request goes where (`dealing`).
+Ray places the replicas (actors), says which are lost and carries requests and answers; what is ours
+is which request goes where (`dealing`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 _BEAT = 0.05
 # Seconds that the other replicas get after the first has opened, at the least.
 _GRACE = 10.0
-# Replicas that may be lost with the same request before that request is to blame.
+# How often a replica may be lost while it opens, and replicas with the same request, before that
+# is no accident any more.
 _LOSSES = 3
 # Calls of one replica that may wait at once: each is a coroutine, and `room` is the real bound.
 _CALLS = 1000
@@ -56,8 +57,8 @@ class RayEngine:
                  `functools.partial` are
     batch, room  see `Dealing`
 
-    A replica that is lost, with its process or with its node, has its requests asked by the others
-    and is started anew where the cluster has room. Answers are heard whole.
+    A replica that is lost, with its process or with its node, has its requests answered by the
+    others, and is replaced as soon as the cluster has room. Answers are heard whole.
 
     Raises HarnessError where Ray or the cluster cannot be had, or no replica opens.
     """
@@ -74,23 +75,18 @@ class RayEngine:
         import ray
 
         count, options = _resources(cluster)
-        make: Any = ray.remote(Replica)  # type: ignore[call-overload]
-        make = make.options(
-            **options,
-            # Ray's default where no CPU is asked for would put all on one node.
-            scheduling_strategy="SPREAD",
-            max_restarts=-1,
-            max_concurrency=_CALLS,
-        )
-        self._actors = [make.remote(open_engine) for _ in range(count)]
+        actor: Any = ray.remote(Replica)  # type: ignore[call-overload]
+        actor = actor.options(**options, scheduling_strategy="SPREAD", max_concurrency=_CALLS)
+        self._make = lambda: actor.remote(open_engine)
+        self._actors = [self._make() for _ in range(count)]
         self._patience = cluster.patience
         self._batch, self._room = batch, room
         self._up: list[int] = []
         self._opening: dict[Any, int] = {}
-        self._losses: Counter[str] = Counter()
+        self._losses: Counter[str | int] = Counter()  # by request, and by replica not yet open
         self._said = ""  # by the replicas: what they are, or why there is none
         for replica in range(count):
-            self._open(replica)
+            self._opening[self._actors[replica].ready.remote()] = replica
         try:
             self._await_first()
         except BaseException:
@@ -112,10 +108,8 @@ class RayEngine:
         flying: dict[Any, tuple[int, list[Request]]] = {}
         try:
             while queue or dealing.waiting or flying:
-                dealing.take(queue, self._up)
-                for replica in self._up:
-                    while batch := dealing.next(replica):
-                        flying[self._actors[replica].answer.remote(batch)] = replica, batch
+                for replica, batch in dealing.deal(queue, self._up):
+                    flying[self._actors[replica].answer.remote(batch)] = replica, batch
                 for ref in self._wait(list(flying)):
                     if ref not in flying:  # lost with another batch of its replica
                         continue
@@ -150,12 +144,14 @@ class RayEngine:
                 ray.kill(actor)
         self._up, self._opening = [], {}
 
-    def _open(self, replica: int) -> None:
-        """Has a replica open its engine, as soon as Ray has placed it."""
-        # Asked again where the replica is lost meanwhile, but not for ever: what is too large for
-        # its node's memory would be killed each time.
-        ready = self._actors[replica].ready.options(max_task_retries=_LOSSES - 1)
-        self._opening[ready.remote()] = replica
+    def _renew(self, replica: int) -> None:
+        """Another replica in place of a lost one, as soon as Ray finds room for it."""
+        import ray
+
+        # One whose engine raised, or whose node does not answer, still has its place.
+        ray.kill(self._actors[replica])
+        self._actors[replica] = self._make()
+        self._opening[self._actors[replica].ready.remote()] = replica
 
     def _await_first(self) -> None:
         """Waits for a replica; the others get as long again, lest the first take all."""
@@ -194,19 +190,24 @@ class RayEngine:
         replica = self._opening.pop(ref)
         try:
             self._said = ray.get(ref)
-            self._up.append(replica)
         except (ray.exceptions.RayError, ray.exceptions.RayTaskError) as error:
             reason = _reason(error)
             log.warning("a replica did not open: %s", reason)
-            ray.kill(self._actors[replica])
             if not self._up:
                 self._said = f"no replica is left: {reason}"
+            self._losses[replica] += 1
+            # A sentence of its own would be the same the next time.
+            if self._losses[replica] < _LOSSES and not isinstance(_cause(error), HarnessError):
+                self._renew(replica)
+            else:
+                ray.kill(self._actors[replica])
+            return
+        self._losses[replica] = 0
+        self._up.append(replica)
 
     def _lose(self, replica: int, batch: list[Request], error: Exception) -> None:
-        """Has a lost replica started anew. Raises HarnessError where the same requests were lost
-        with several, for then they, or the engine, are at fault."""
-        import ray
-
+        """Has a lost replica replaced. Raises HarnessError where the same requests were lost with
+        several, for then they, or the engine, are at fault."""
         reason = _reason(error)
         self._losses.update(request.key for request in batch)
         if max(self._losses[request.key] for request in batch) >= _LOSSES:
@@ -216,9 +217,7 @@ class RayEngine:
             )
         log.warning("a replica was lost, its requests go to the others: %s", reason)
         self._up.remove(replica)
-        # An engine that raised is as good as lost; where the process is gone this does nothing.
-        ray.kill(self._actors[replica], no_restart=False)
-        self._open(replica)
+        self._renew(replica)
 
 
 def _connect(address: str | None) -> None:
@@ -278,5 +277,10 @@ def _follow_up(queue: deque[Request], request: Request) -> Request | None:
 
 def _reason(error: Exception) -> str:
     """One line: of what an engine raised, the sentence itself."""
+    return first_line(_cause(error) or error)
+
+
+def _cause(error: Exception) -> Exception | None:
+    """What was raised in a replica; None where the replica itself is gone."""
     cause = getattr(error, "cause", None)
-    return first_line(cause if isinstance(cause, Exception) else error)
+    return cause if isinstance(cause, Exception) else None
