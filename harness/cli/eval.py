@@ -133,6 +133,8 @@ def command(
             console.print(suite.note, style="yellow")
     with console.status("Reading checkpoints"):
         found = [one for target in targets for one in discover(target, allow_pickle=allow_pickle)]
+    if cluster is not None and (served := [one.name for one in found if one.path is None]):
+        raise HarnessError(f"--on ray spreads checkpoints, and {served[0]} is served already")
     failed = 0
     judges = Judges(console, settings, path)
     judges.check([suite.protocol for suite in opened])

@@ -75,7 +75,7 @@ class RayEngine:
         import ray
 
         count, options = _resources(cluster)
-        actor: Any = ray.remote(Replica)  # type: ignore[call-overload]
+        actor: Any = ray.remote(Replica)
         actor = actor.options(**options, scheduling_strategy="SPREAD", max_concurrency=_CALLS)
         self._make = lambda: actor.remote(open_engine)
         self._actors = [self._make() for _ in range(count)]
@@ -238,6 +238,18 @@ def _connect(address: str | None) -> None:
             f"no Ray cluster at {address or 'the usual place'} ({first_line(error)}); start one "
             "with `ray start --head`"
         ) from error
+    _mute()
+
+
+def _mute() -> None:
+    """What nodes say of their end, which Ray prints on standard output, goes to the log."""
+    from ray._private import worker
+
+    def told(data: dict[str, Any], ignore_prefix: bool) -> None:
+        log.info("%s: %s", data["pid"], "\n".join(data["lines"]))
+
+    if hasattr(worker, "print_to_stdstream"):  # there is no public way
+        worker.print_to_stdstream = told
 
 
 def _resources(cluster: RayCluster) -> tuple[int, dict[str, float]]:

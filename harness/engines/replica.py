@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,16 @@ class Replica:
 
     async def answer(self, requests: Sequence[Request]) -> list[Generation]:
         """Generations in the order of their requests."""
-        submitted = [self._engine.submit(lambda one=one: one) for one in requests]  # type: ignore[misc]
+        submitted = [self._engine.submit(partial(_itself, one)) for one in requests]
         return list(await asyncio.gather(*map(asyncio.wrap_future, submitted)))
 
     async def withdraw(self) -> None:
         """Gives up what the engine has not begun."""
         self._engine.withdraw()
+
+
+def _itself(request: Request) -> Request:
+    return request
 
 
 def open_same(path: Path, fingerprint: str, **options: Any) -> Engine:
