@@ -11,6 +11,7 @@ import click
 from harness.cli.judge_options import judge_options, judge_settings
 from harness.cli.judges import Judges
 from harness.cli.on_options import ray_cluster, ray_options
+from harness.cli.on_slurm import run_on_slurm, slurm_place
 from harness.cli.options import sandbox_option, store_option
 from harness.errors import HarnessError
 
@@ -60,10 +61,22 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--on",
-    metavar="ray[:ADDRESS]",
-    help="Spread the questions over the engines of a Ray cluster.",
+    metavar="ray[:ADDRESS]|slurm",
+    help="Spread the questions over the engines of a Ray cluster, or the checkpoints over an array "
+    "job of Slurm (slurm:local tries that out on this machine).",
 )
 @ray_options
+@click.option(
+    "--slurm",
+    "slurm_options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="With --on slurm: an option of sbatch, as in partition=gpu, gpus-per-node=1 or "
+    "time=2:00:00; at-once=N runs so many tasks at a time.",
+)
+@click.option(
+    "--wait/--no-wait", default=True, help="With --on slurm: wait for the job, or print its id."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of probes and of samples.")
 @sandbox_option
 @click.option("--allow-pickle", is_flag=True, help="Load weights from pickle files.")
@@ -77,7 +90,9 @@ if TYPE_CHECKING:
     "has changed since its first run.",
 )
 @store_option
+@click.pass_context
 def command(
+    context: click.Context,
     targets: tuple[str, ...],
     suites: str,
     limit: int | None,
@@ -88,6 +103,8 @@ def command(
     on: str | None,
     replicas: int | None,
     replica_gpus: int | None,
+    slurm_options: tuple[str, ...],
+    wait: bool,
     seed: int,
     allow_pickle: bool,
     quiet: bool,
@@ -109,7 +126,8 @@ def command(
     from harness.store.queries import imported
 
     console = Console(quiet=quiet)
-    cluster = ray_cluster(on, replicas, replica_gpus)
+    place = slurm_place(on, slurm_options, wait)
+    cluster = ray_cluster(on if place is None else None, replicas, replica_gpus)
     settings = replace(judge_settings(judge_choice), cluster=cluster)
     path = store_path(store)
     prepare(path)
@@ -131,6 +149,14 @@ def command(
     for suite in opened:
         if suite.note:
             console.print(suite.note, style="yellow")
+    boards = [suite.protocol.suite for suite in opened] if board and not quiet else []
+    if place is not None:
+        fault = run_on_slurm(context, console, targets, path, place, slurm_options, wait)
+        if wait and boards:
+            _print_boards(console, path, boards)
+        if fault:
+            raise HarnessError(fault)
+        return
     with console.status("Reading checkpoints"):
         found = [one for target in targets for one in discover(target, allow_pickle=allow_pickle)]
     if cluster is not None and (served := [one.name for one in found if one.path is None]):
@@ -150,8 +176,8 @@ def command(
             judges.run_canaries()
     finally:
         judges.close()
-    if board and not quiet:
-        _print_boards(console, path, [suite.protocol.suite for suite in opened])
+    if boards:
+        _print_boards(console, path, boards)
     if failed:
         raise HarnessError(
             f"{failed} request(s) failed; `harness show` lists them under their evaluation, and "

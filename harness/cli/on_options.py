@@ -44,7 +44,7 @@ def ray_cluster(on: str | None, replicas: int | None, gpus: int | None) -> RayCl
     if place == "ray":
         return RayCluster(address or None, replicas, gpus)
     if place:
-        raise HarnessError(f"--on {on}: expected ray or ray:ADDRESS")
+        raise HarnessError(f"--on {on}: expected ray, ray:ADDRESS or, to evaluate, slurm")
     if replicas is not None or gpus is not None:
         raise HarnessError("--replicas and --replica-gpus are of a cluster: add --on ray")
     return None
