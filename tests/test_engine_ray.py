@@ -29,7 +29,7 @@ class Signing:
     name = "signing"
 
     def __init__(self, pause: float = 0.0) -> None:
-        self.description = f"signing, {os.getpid()}"
+        self.description = "signing, by process"
         self._pause = pause
 
     def generate(self, queue: deque[Request], hear: Hear | None = None) -> Iterator[Generation]:
@@ -69,6 +69,8 @@ def spread(nodes: Nodes, pause: float = 0.0, replicas: int = 2) -> RayEngine:
 def test_a_node_killed_in_the_middle_costs_no_answer_and_a_new_one_joins(nodes: Nodes) -> None:
     doomed = nodes.add()
     engine = spread(nodes, pause=0.05)
+    assert engine.name == "signing"
+    assert engine.description == "signing, by process, 2 replicas on Ray"
     found: list[Generation] = []
     heard: list[str] = []
     for generation in engine.generate(asked(160), lambda key, new: heard.append(key) or True):
@@ -139,8 +141,6 @@ def test_replicas_answer_as_one_engine_does(nodes: Nodes, tiny_checkpoint: Path)
     ]
     engine = RayEngine(how, RayCluster(nodes.address, 2, patience=240), batch=3)
     found = {one.key: one for one in engine.generate(deque(requests))}
-    assert engine.description.startswith("transformers")
-    assert engine.description.endswith("2 replicas on Ray")
     engine.close()
     near = TransformersEngine(tiny_checkpoint, device="cpu")
     for one in near.generate(deque(requests)):

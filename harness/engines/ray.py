@@ -37,8 +37,8 @@ _CALLS = 1000
 class RayCluster:
     """Where replicas run, and how many.
 
-    address   "host:6379" or "ray://host:10001"; None: RAY_ADDRESS, else the cluster that this
-              machine belongs to, else one of this machine alone, for as long as the command runs
+    address   "host:6379"; None: RAY_ADDRESS, else the cluster that this machine belongs to, else
+              one of this machine alone, for as long as the command runs
     replicas  None: as many as fit the GPUs; without GPUs one for each node
     gpus      GPUs of one replica, over which vLLM spreads the model; None: 1 where there are any
     patience  seconds without any replica, after which the cluster is given up
@@ -84,7 +84,8 @@ class RayEngine:
         self._up: list[int] = []
         self._opening: dict[Any, int] = {}
         self._losses: Counter[str | int] = Counter()  # by request, and by replica not yet open
-        self._said = ""  # by the replicas: what they are, or why there is none
+        self._described: dict[int, str] = {}  # by themselves
+        self._fault = ""  # why the last one that did not open did not
         for replica in range(count):
             self._opening[self._actors[replica].ready.remote()] = replica
         try:
@@ -95,11 +96,13 @@ class RayEngine:
 
     @property
     def name(self) -> str:
-        return self._said.split(",")[0]
+        return " and ".join(sorted({one.split(",")[0] for one in self._described.values()}))
 
     @property
     def description(self) -> str:
-        return f"{self._said}, {len(self._actors)} replicas on Ray"
+        # Each node picks its engine and its threads by itself.
+        kinds = " and ".join(sorted(set(self._described.values())))
+        return f"{kinds}, {len(self._actors)} replicas on Ray"
 
     def generate(self, queue: deque[Request], hear: Hear | None = None) -> Iterator[Generation]:
         import ray
@@ -110,6 +113,8 @@ class RayEngine:
             while queue or dealing.waiting or flying:
                 for replica, batch in dealing.deal(queue, self._up):
                     flying[self._actors[replica].answer.remote(batch)] = replica, batch
+                if self._up and not flying:  # the rest was withdrawn
+                    continue
                 for ref in self._wait(list(flying)):
                     if ref not in flying:  # lost with another batch of its replica
                         continue
@@ -119,8 +124,8 @@ class RayEngine:
                     except (ray.exceptions.RayError, ray.exceptions.RayTaskError) as error:
                         held = [one for one, (where, _) in flying.items() if where == replica]
                         lost = [request for one in held for request in flying.pop(one)[1]]
-                        self._lose(replica, batch, error)
                         dealing.lost(replica, lost)
+                        self._lose(replica, lost, error)
                         continue
                     del flying[ref]
                     dealing.answered(replica, len(batch))
@@ -182,19 +187,17 @@ class RayEngine:
                     f"no replica in {self._patience:.0f} seconds; `ray status` says what the "
                     "cluster has and what it waits for"
                 )
-        raise HarnessError(self._said)
+        raise HarnessError(f"no replica is left: {self._fault}")
 
     def _opened(self, ref: Any) -> None:
         import ray
 
         replica = self._opening.pop(ref)
         try:
-            self._said = ray.get(ref)
+            self._described[replica] = ray.get(ref)
         except (ray.exceptions.RayError, ray.exceptions.RayTaskError) as error:
-            reason = _reason(error)
-            log.warning("a replica did not open: %s", reason)
-            if not self._up:
-                self._said = f"no replica is left: {reason}"
+            self._fault = _reason(error)
+            log.warning("a replica did not open: %s", self._fault)
             self._losses[replica] += 1
             # A sentence of its own would be the same the next time.
             if self._losses[replica] < _LOSSES and not isinstance(_cause(error), HarnessError):
@@ -205,15 +208,16 @@ class RayEngine:
         self._losses[replica] = 0
         self._up.append(replica)
 
-    def _lose(self, replica: int, batch: list[Request], error: Exception) -> None:
-        """Has a lost replica replaced. Raises HarnessError where the same requests were lost with
-        several, for then they, or the engine, are at fault."""
+    def _lose(self, replica: int, held: list[Request], error: Exception) -> None:
+        """Has a lost replica replaced. Raises HarnessError where several were lost with the same,
+        for then these requests, or the engine, are at fault."""
         reason = _reason(error)
-        self._losses.update(request.key for request in batch)
-        if max(self._losses[request.key] for request in batch) >= _LOSSES:
+        self._losses.update(request.key for request in held)
+        worn = sum(self._losses[request.key] >= _LOSSES for request in held)
+        if worn:
             raise HarnessError(
-                f"{_LOSSES} replicas were lost with the same {len(batch)} requests: {reason}; "
-                "`ray logs` has more, and repeating the command goes on from here"
+                f"{_LOSSES} replicas were lost with the same {worn} requests: {reason}; `ray logs` "
+                "has more, and repeating the command goes on from here"
             )
         log.warning("a replica was lost, its requests go to the others: %s", reason)
         self._up.remove(replica)
