@@ -37,7 +37,11 @@ def ray_cluster() -> Iterator[Nodes]:
         "num_cpus": 0,
         "object_store_memory": STORE,
         "include_dashboard": False,
-        "_system_config": {"health_check_period_ms": 1000, "health_check_failure_threshold": 5},
+        "_system_config": {
+            "health_check_period_ms": 1000,
+            "health_check_failure_threshold": 5,
+            "worker_niceness": 0,  # Ray's own 15 would starve replicas where other tests run
+        },
     }
     cluster = Cluster(initialize_head=True, head_node_args=head)
     try:

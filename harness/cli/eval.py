@@ -90,9 +90,7 @@ if TYPE_CHECKING:
     "has changed since its first run.",
 )
 @store_option
-@click.pass_context
 def command(
-    context: click.Context,
     targets: tuple[str, ...],
     suites: str,
     limit: int | None,
@@ -151,7 +149,7 @@ def command(
             console.print(suite.note, style="yellow")
     boards = [suite.protocol.suite for suite in opened] if board and not quiet else []
     if place is not None:
-        fault = run_on_slurm(context, console, targets, path, place, slurm_options, wait)
+        fault = run_on_slurm(console, targets, path, place, slurm_options, wait)
         if wait and boards:
             _print_boards(console, path, boards)
         if fault:

@@ -30,7 +30,6 @@ def slurm_place(on: str | None, options: Sequence[str], wait: bool) -> Cluster |
 
 
 def run_on_slurm(
-    context: click.Context,
     console: Console,
     targets: Sequence[str],
     store: Path,
@@ -38,7 +37,7 @@ def run_on_slurm(
     options: Sequence[str],
     wait: bool,
 ) -> str | None:
-    """Submits a task for each checkpoint and, unless told otherwise, waits for all of them.
+    """Submits the running command once for each checkpoint; waits for all unless told otherwise.
 
     Returns one sentence that names the first one's log where tasks failed, else None.
     """
@@ -46,7 +45,12 @@ def run_on_slurm(
     from harness.slurm import Ended, Task, cancel, results, submit
 
     found = list(dict.fromkeys(one for target in targets for one in targets_in(target)))
-    same = [*_words(context, without=_OURS), "--store", str(store.resolve()), "--no-board"]
+    same = [
+        *_words(click.get_current_context(), without=_OURS),
+        "--store",
+        str(store.resolve()),
+        "--no-board",
+    ]
     tasks = [Task((one, *same)) for one in found]
     folder = store.resolve().with_name(store.name + ".slurm")
     submitted = submit(tasks, folder, _pairs(options), place)

@@ -12,6 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from harness.engines.dealing import BATCH, ROOM, Dealing
@@ -77,7 +78,7 @@ class RayEngine:
         count, options = _resources(cluster)
         actor: Any = ray.remote(Replica)
         actor = actor.options(**options, scheduling_strategy="SPREAD", max_concurrency=_CALLS)
-        self._make = lambda: actor.remote(open_engine)
+        self._make: Callable[[], Any] = partial(actor.remote, open_engine)
         self._actors = [self._make() for _ in range(count)]
         self._patience = cluster.patience
         self._batch, self._room = batch, room
