@@ -6,6 +6,7 @@ write one store at once (docs/store.md).
 
 from __future__ import annotations
 
+import logging
 import re
 import subprocess
 import sys
@@ -152,6 +153,8 @@ def _executor(folder: Path, cluster: Cluster) -> Any:
         raise HarnessError(
             "--on slurm: submitit is not installed; run: pip install 'harness[slurm]'"
         ) from None
+    # It warns twice of each sacct that failed; what becomes of a task is told at its end.
+    logging.getLogger("submitit").setLevel(logging.ERROR)
     try:
         return submitit.AutoExecutor(folder / "%j", cluster=cluster)
     except RuntimeError:

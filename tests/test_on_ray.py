@@ -37,7 +37,7 @@ def nodes() -> Iterator[Nodes]:
 
 
 def start(checkpoint: Path, store: Path, *options: str) -> subprocess.Popen[bytes]:
-    command = ["eval", str(checkpoint), "--suite", "probes,basics", "--limit", "200", "--quiet"]
+    command = ["eval", str(checkpoint), "--suite", "probes,basics", "--limit", "100", "--quiet"]
     return subprocess.Popen(
         [sys.executable, "-m", "harness", *command, "--store", str(store), *options],
         env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
@@ -47,7 +47,7 @@ def start(checkpoint: Path, store: Path, *options: str) -> subprocess.Popen[byte
 
 
 def finish(process: subprocess.Popen[bytes]) -> None:
-    said, errors = process.communicate(timeout=900)
+    said, errors = process.communicate(timeout=1500)
     assert process.returncode == 0, errors.decode()
     assert said == b""
 
@@ -74,7 +74,7 @@ def evaluate(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_rows_are_those_of_a_local_run_when_a_node_is_killed(
     nodes: Nodes, tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
@@ -84,7 +84,7 @@ def test_rows_are_those_of_a_local_run_when_a_node_is_killed(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_replicas_of_vllm_give_the_rows_of_one(
     nodes: Nodes, tiny_checkpoint: Path, tmp_path: Path
 ) -> None:

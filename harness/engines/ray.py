@@ -42,13 +42,14 @@ class RayCluster:
               one of this machine alone, for as long as the command runs
     replicas  None: as many as fit the GPUs; without GPUs one for each node
     gpus      GPUs of one replica, over which vLLM spreads the model; None: 1 where there are any
-    patience  seconds without any replica, after which the cluster is given up
+    patience  seconds without any replica (a large model takes minutes to load), after which the
+              cluster is given up
     """
 
     address: str | None = None
     replicas: int | None = None
     gpus: int | None = None
-    patience: float = 600.0
+    patience: float = 1800.0
 
 
 class RayEngine:
