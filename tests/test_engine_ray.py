@@ -15,6 +15,7 @@ import pytest
 from harness.checkpoint import discover
 from harness.engines.ray import RayCluster, RayEngine
 from harness.engines.replica import open_same
+from harness.engines.serving import EngineThread
 from harness.engines.transformers import TransformersEngine
 from harness.engines.types import Engine, Generation, Hear, Request, Sampling
 from harness.errors import HarnessError
@@ -112,6 +113,14 @@ def test_what_comes_meanwhile_is_answered_and_what_is_abandoned_is_not(nodes: No
     running.close()  # type: ignore[attr-defined]
     assert [one.key for one in engine.generate(deque([Request("last", "終")]))] == ["last"]
     engine.close()
+
+
+def test_many_threads_ask_the_replicas_at_once(nodes: Nodes) -> None:
+    """As judges and teachers do."""
+    thread = EngineThread(lambda: spread(nodes, pause=0.01, replicas=1))
+    futures = [thread.submit(lambda one=one: one) for one in asked(60)]  # type: ignore[misc]
+    assert [future.result(120).key for future in futures] == [one.key for one in asked(60)]
+    thread.close()
 
 
 def test_faults_are_sentences(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:

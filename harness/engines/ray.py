@@ -123,7 +123,7 @@ class RayEngine:
                     replica, batch = flying[ref]
                     try:
                         answers = ray.get(ref)
-                    except (ray.exceptions.RayError, ray.exceptions.RayTaskError) as error:
+                    except ray.exceptions.RayError as error:
                         held = [one for one, (where, _) in flying.items() if where == replica]
                         lost = [request for one in held for request in flying.pop(one)[1]]
                         dealing.lost(replica, lost)
@@ -197,7 +197,7 @@ class RayEngine:
         replica = self._opening.pop(ref)
         try:
             self._described[replica] = ray.get(ref)
-        except (ray.exceptions.RayError, ray.exceptions.RayTaskError) as error:
+        except ray.exceptions.RayError as error:
             self._fault = _reason(error)
             log.warning("a replica did not open: %s", self._fault)
             self._losses[replica] += 1
