@@ -239,7 +239,7 @@ def _connect(address: str | None) -> None:
     try:
         # Standard output belongs to what a command prints; replicas' own is in Ray's logs.
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+    except Exception as error:  # Ray raises whatever its parts do
         raise HarnessError(
             f"no Ray cluster at {address or 'the usual place'} ({first_line(error)}); start one "
             "with `ray start --head`"
