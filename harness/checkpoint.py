@@ -136,24 +136,7 @@ def discover(
     """
     if target.startswith("openai:"):
         return (_served(target.removeprefix("openai:")),)
-    path = Path(target).expanduser().resolve()
-    if not path.exists():
-        raise HarnessError(f"{target} does not exist, {_EXPECTED}")
-    if path.is_file():
-        raise HarnessError(_what_file_is(path))
-    notes: tuple[str, ...] = ()
-    children = step_children(path)
-    if _looks_like_checkpoint(path, children):
-        if children:
-            notes = (
-                f"Its {len(children)} step directories are not part of this target: name "
-                "one of them to evaluate it.",
-            )
-        directories = [path]
-    else:
-        if not children:
-            raise HarnessError(_what_directory_is(path))
-        directories = _pick_children(path, children)
+    directories, notes = _directories(target)
     found = []
     for directory in directories:
         files = inspect(directory, allow_pickle=allow_pickle)
@@ -161,6 +144,37 @@ def discover(
         identity = fingerprint(files, cache=cache, progress=progress)
         found.append(replace(_checkpoint(files, identity, notes), stamp=lay))
     return tuple(found)
+
+
+def targets_in(target: str) -> tuple[str, ...]:
+    """A target for each checkpoint that `discover` would find, without reading any weights.
+
+    Raises HarnessError for a target that is none.
+    """
+    if target.startswith("openai:"):
+        return (target,)
+    return tuple(map(str, _directories(target)[0]))
+
+
+def _directories(target: str) -> tuple[list[Path], tuple[str, ...]]:
+    """The directories of a target's checkpoints, and what the user should know of them."""
+    path = Path(target).expanduser().resolve()
+    if not path.exists():
+        raise HarnessError(f"{target} does not exist, {_EXPECTED}")
+    if path.is_file():
+        raise HarnessError(_what_file_is(path))
+    children = step_children(path)
+    if not _looks_like_checkpoint(path, children):
+        if not children:
+            raise HarnessError(_what_directory_is(path))
+        return _pick_children(path, children), ()
+    notes: tuple[str, ...] = ()
+    if children:
+        notes = (
+            f"Its {len(children)} step directories are not part of this target: name "
+            "one of them to evaluate it.",
+        )
+    return [path], notes
 
 
 def read_lineage(directory: Path) -> Lineage:

@@ -82,6 +82,8 @@ def _packages() -> list[Check]:
     for what, package, extra in (
         ("GGUF import", "gguf", "engines"),
         ("training", "megatron-core", "training"),
+        ("--on ray", "ray", "ray"),
+        ("--on slurm", "submitit", "slurm"),
         ("lm-eval", "lm-eval", "lm-eval"),
         ("BLEU of Japanese", "mecab-python3", "mt"),
         ("M-IFEval's words", "janome", "m-ifeval"),

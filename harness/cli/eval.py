@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ import click
 
 from harness.cli.judge_options import judge_options, judge_settings
 from harness.cli.judges import Judges
+from harness.cli.on_options import ray_cluster, ray_options
+from harness.cli.on_slurm import run_on_slurm, slurm_place
 from harness.cli.options import sandbox_option, store_option
 from harness.cli.terminal import terminal
 from harness.errors import HarnessError
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from harness.checkpoint import Checkpoint
+    from harness.engines.ray import RayCluster
     from harness.engines.select import EngineName
     from harness.engines.types import Engine
     from harness.evaluate import Result
@@ -57,6 +61,24 @@ if TYPE_CHECKING:
     default="auto",
     show_default=True,
 )
+@click.option(
+    "--on",
+    metavar="ray[:ADDRESS]|slurm",
+    help="Spread the questions over the engines of a Ray cluster, or the checkpoints over an array "
+    "job of Slurm (slurm:local tries that out on this machine).",
+)
+@ray_options
+@click.option(
+    "--slurm",
+    "slurm_options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="With --on slurm: an option of sbatch, as in partition=gpu, gpus-per-node=1 or "
+    "time=2:00:00; at-once=N runs so many tasks at a time.",
+)
+@click.option(
+    "--wait/--no-wait", default=True, help="With --on slurm: wait for the job, or print its id."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of probes and of samples.")
 @sandbox_option
 @click.option("--allow-pickle", is_flag=True, help="Load weights from pickle files.")
@@ -78,6 +100,11 @@ def command(
     datasets: str,
     samples: int | None,
     engine: EngineName,
+    on: str | None,
+    replicas: int | None,
+    replica_gpus: int | None,
+    slurm_options: tuple[str, ...],
+    wait: bool,
     seed: int,
     allow_pickle: bool,
     quiet: bool,
@@ -101,7 +128,9 @@ def command(
     from harness.store.queries import imported
 
     console = terminal(quiet=quiet)
-    settings = judge_settings(judge_choice)
+    place = slurm_place(on, slurm_options, wait)
+    cluster = ray_cluster(on if place is None else None, replicas, replica_gpus)
+    settings = replace(judge_settings(judge_choice), cluster=cluster)
     path = store_path(store)
     prepare(path)
     names = [name.strip() for name in suites.split(",") if name.strip()]
@@ -122,8 +151,18 @@ def command(
     for suite in opened:
         if suite.note:
             console.print(suite.note, style="yellow")
+    boards = [suite.protocol.suite for suite in opened] if board and not quiet else []
+    if place is not None:
+        fault = run_on_slurm(console, targets, path, place, slurm_options, wait)
+        if wait and boards:
+            _print_boards(console, path, boards)
+        if fault:
+            raise HarnessError(fault)
+        return
     with console.status("Reading checkpoints"):
         found = [one for target in targets for one in discover(target, allow_pickle=allow_pickle)]
+    if cluster is not None and (served := [one.name for one in found if one.path is None]):
+        raise HarnessError(f"--on ray spreads checkpoints, and {served[0]} is served already")
     failed = 0
     judges = Judges(console, settings, path)
     judges.check([suite.protocol for suite in opened])
@@ -133,13 +172,15 @@ def command(
             console.print(head)
             for note in checkpoint.notes:
                 console.print(f"  {note}", style="dim")
-            failed += _measure(console, checkpoint, opened, path, samples, engine, seed, judges)
+            failed += _measure(
+                console, checkpoint, opened, path, samples, engine, cluster, seed, judges
+            )
         if canary:
             judges.run_canaries()
     finally:
         judges.close()
-    if board and not quiet:
-        _print_boards(console, path, [suite.protocol.suite for suite in opened])
+    if boards:
+        _print_boards(console, path, boards)
     if failed:
         raise HarnessError(
             f"{failed} request(s) failed; `harness show` lists them under their evaluation, and "
@@ -155,12 +196,13 @@ def _measure(
     store: Path,
     samples: int | None,
     engine_name: EngineName,
+    cluster: RayCluster | None,
     seed: int,
     judges: Judges,
 ) -> int:
     """Runs every suite on one checkpoint through one engine; returns how many requests failed."""
     from harness.engines.prompt import load_renderer, render_served
-    from harness.engines.select import open_engine
+    from harness.engines.select import open_engine, open_spread
     from harness.evaluate import evaluate
     from harness.judge.rate import teller
     from harness.protocols.mt_bench import MtBench
@@ -171,12 +213,20 @@ def _measure(
     def opened() -> Engine:
         if not engines:
             with console.status("Loading the engine"):
-                choice = open_engine(
-                    engine_name,
-                    path=checkpoint.path,
-                    url=checkpoint.url,
-                    model=checkpoint.model,
-                )
+                if cluster is not None and checkpoint.path is not None:
+                    choice = open_spread(
+                        engine_name,
+                        cluster,
+                        path=checkpoint.path,
+                        fingerprint=checkpoint.fingerprint,
+                    )
+                else:
+                    choice = open_engine(
+                        engine_name,
+                        path=checkpoint.path,
+                        url=checkpoint.url,
+                        model=checkpoint.model,
+                    )
             engines.append(choice.engine)
             console.print(f"  {choice.engine.description}: {choice.reason}", style="dim")
         return engines[0]

@@ -15,6 +15,8 @@ from harness.errors import HarnessError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from harness.engines.ray import RayCluster
+    from harness.engines.types import Engine
     from harness.judge.budget import Budget
     from harness.judge.judging import Judging
     from harness.judge.types import Judge, JudgeProgress
@@ -25,7 +27,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class JudgeSettings:
-    """What the user said about judging; `judge` None: nobody is asked."""
+    """What the user said about judging; `judge` None: nobody is asked. On a `cluster` a local
+    judge is asked there."""
 
     judge: str | None
     prompts: Path | None
@@ -37,6 +40,7 @@ class JudgeSettings:
     tokens: int
     timeout: float
     rejudge_failed: bool
+    cluster: RayCluster | None = None
 
 
 def judge_options(function: F) -> F:
@@ -154,7 +158,7 @@ def open_judge(settings: JudgeSettings) -> Judge:
 def _local(target: str, settings: JudgeSettings) -> Judge:
     from harness.checkpoint import discover
     from harness.engines.prompt import load_renderer
-    from harness.engines.select import open_engine
+    from harness.engines.select import open_engine, open_spread
     from harness.judge.local import LocalJudge
 
     found = discover(target)
@@ -162,11 +166,18 @@ def _local(target: str, settings: JudgeSettings) -> Judge:
         raise HarnessError(f"--judge {target}: {len(found)} checkpoints there, expected one")
     (one,) = found
     path = found[0].path
+
+    def opened() -> Engine:
+        if settings.cluster is None:
+            return open_engine("auto", path=path).engine
+        same = one.fingerprint
+        return open_spread("auto", settings.cluster, path=path, fingerprint=same).engine
+
     return LocalJudge(
         f"{one.name}@{one.fingerprint[:12]}",
         str(path),
         load_renderer(path),
-        lambda: open_engine("auto", path=path).engine,
+        opened,
         max(64, settings.concurrency),
     )
 

@@ -7,14 +7,18 @@ import importlib.util
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from harness.engines.hardware import gpu_count
 from harness.engines.types import Engine
 from harness.errors import HarnessError
 from harness.masking import masked_url
+
+if TYPE_CHECKING:
+    from harness.engines.ray import RayCluster
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +123,34 @@ def open_engine(
         _demand(_transformers())
         return Opened(transformers(), "asked for by name")
     return _best(vllm, transformers)
+
+
+def open_spread(
+    name: EngineName,
+    cluster: RayCluster,
+    *,
+    path: Path,
+    fingerprint: str,
+    max_length: int | None = None,
+) -> Opened:
+    """Opens replicas of a checkpoint on a Ray cluster, each as `open_engine` would on its node.
+
+    fingerprint  what every node must find at `path`
+
+    Raises HarnessError as `RayEngine` does.
+    """
+    from harness.engines.ray import RayEngine
+    from harness.engines.replica import open_same
+
+    how = partial(
+        open_same,
+        path,
+        fingerprint,
+        name=name,
+        max_length=max_length,
+        tensor_parallel_size=cluster.gpus or 1,
+    )
+    return Opened(RayEngine(how, cluster), "spread by --on ray")
 
 
 def _best(open_vllm: Callable[[], Engine], open_transformers: Callable[[], Engine]) -> Opened:

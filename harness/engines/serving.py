@@ -13,7 +13,7 @@ from harness.engines.types import Engine, Generation, Request
 class EngineThread:
     """Takes requests from any thread and hands them to an engine as it has room.
 
-    open_engine  called at the first request, in the engine's own thread
+    open_engine  called at the first request or `open`, in the engine's own thread
 
     Where the engine fails, its exception is that of every request that waits or comes later.
     """
@@ -22,12 +22,19 @@ class EngineThread:
         self._open_engine = open_engine
         self._name = name
         self._engine: Engine | None = None
+        self._opened: Future[Engine] = Future()
         self._queue: deque[Request] = deque()
         # Equal requests have equal keys: each gets a generation of its own.
         self._waiting: dict[str, list[Future[Generation]]] = {}
         self._changed = threading.Condition()
         self._closed = False
         self._thread: threading.Thread | None = None
+
+    def open(self) -> Future[Engine]:
+        """The engine, opened without a request."""
+        with self._changed:
+            self._start()
+        return self._opened
 
     def submit(self, make: Callable[[], Request]) -> Future[Generation]:
         """The generation to come of the request that `make` returns.
@@ -38,9 +45,7 @@ class EngineThread:
         future: Future[Generation] = Future()
         with self._changed:
             request = make()
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._serve, daemon=True, name=self._name)
-                self._thread.start()
+            self._start()
             self._waiting.setdefault(request.key, []).append(future)
             self._queue.append(request)
             self._changed.notify_all()
@@ -66,10 +71,16 @@ class EngineThread:
         if self._engine is not None:
             self._engine.close()
 
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, daemon=True, name=self._name)
+            self._thread.start()
+
     def _serve(self) -> None:
         try:
             with self._changed:
                 self._engine = self._open_engine()
+            self._opened.set_result(self._engine)
             while True:
                 with self._changed:
                     while not self._queue and not self._closed:
@@ -92,6 +103,8 @@ class EngineThread:
 
     def _fail(self, error: BaseException) -> None:
         """Tells all who wait, and whoever asks later, that there is no engine."""
+        if not self._opened.done():
+            self._opened.set_exception(error)
         with self._changed:
             while True:
                 waiting, self._waiting = self._waiting, {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -48,6 +49,16 @@ def teacher_options(function: F) -> F:
                 help="GPUs that vLLM spreads it over.",
             ),
             click.option(
+                "--on",
+                metavar="ray[:ADDRESS]",
+                help="Spread what is asked of it over the engines of a Ray cluster.",
+            ),
+            click.option(
+                "--replicas",
+                type=click.IntRange(min=1),
+                help="With --on ray: engines [what the GPUs hold, else one for each node].",
+            ),
+            click.option(
                 "--teacher-concurrency",
                 type=click.IntRange(min=1),
                 default=32,
@@ -86,7 +97,12 @@ def asking_teacher(
     plan: Plan, output: Path, options: dict[str, Any], console: Console
 ) -> Iterator[Asking | None]:
     """The teacher with its journal and its budget; None without one."""
+    from harness.cli.on_options import ray_cluster
+
     limits = _limits(options)
+    cluster = ray_cluster(options["on"], options["replicas"], None)
+    if cluster is not None and options["teacher_gpus"] > 1:
+        cluster = replace(cluster, gpus=options["teacher_gpus"])
     if options["teacher"] is None:
         yield None
         return
@@ -103,6 +119,7 @@ def asking_teacher(
         tensor_parallel_size=options["teacher_gpus"],
         concurrency=options["teacher_concurrency"],
         per_minute=options["teacher_rate"],
+        cluster=cluster,
     )
     licence = teacher.about.licence
     told = f"teacher {teacher.about.name}, licence {licence.name}"
@@ -137,7 +154,7 @@ def _limits(options: dict[str, Any]) -> Limits:
     if options["teacher"] is None and (
         asked := [
             name
-            for name in ("teacher_licence", "max_tokens", "max_cost", "price")
+            for name in ("teacher_licence", "on", "max_tokens", "max_cost", "price")
             if options[name] is not None
         ]
     ):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.engines.prompt import Renderer
+from harness.engines.ray import RayCluster
 from harness.engines.select import EngineName
 from harness.engines.serving import EngineThread
 from harness.engines.types import Engine, Generation, Request, Sampling
@@ -110,18 +111,20 @@ def open_teacher(
     concurrency: int = 32,
     per_minute: float | None = None,
     timeout: float = 600.0,
+    cluster: RayCluster | None = None,
 ) -> Teacher:
     """The teacher that a target names: a checkpoint directory, or `openai:URL#MODEL`.
 
     licence      as the user states it; otherwise a checkpoint's files are read
     engine, max_length, tensor_parallel_size  of a checkpoint, see `open_engine`
     concurrency, per_minute, timeout          of a server, see `ServedJudge`
+    cluster      where replicas of a checkpoint run, its `gpus` in place of tensor_parallel_size
 
     Raises HarnessError where there is no such checkpoint, or no server answers.
     """
     from harness.checkpoint import discover
     from harness.engines.prompt import load_renderer
-    from harness.engines.select import open_engine
+    from harness.engines.select import open_engine, open_spread
 
     found = discover(target)
     if len(found) != 1:
@@ -129,6 +132,8 @@ def open_teacher(
     (one,) = found
     if one.path is None:
         assert one.url is not None
+        if cluster is not None:
+            raise HarnessError(f"--on ray spreads a checkpoint, and {target} is a served model")
         place = masked_url(one.url)
         terms = stated(licence, model=one.name) if licence else unknown(place, one.name)
         server = ServedJudge(
@@ -142,18 +147,22 @@ def open_teacher(
         return ServedTeacher(About(one.name, place, one.fingerprint, terms), server)
     path: Path = one.path
     terms = stated(licence, model=one.name) if licence else checkpoint_licence(path, one.name)
-    return LocalTeacher(
-        About(one.name, str(path), one.fingerprint, terms),
-        load_renderer(path),
-        lambda: (
-            open_engine(
-                engine,
-                path=path,
-                max_length=max_length,
-                tensor_parallel_size=tensor_parallel_size,
+
+    def opened() -> Engine:
+        if cluster is not None:
+            same = one.fingerprint
+            return open_spread(
+                engine, cluster, path=path, fingerprint=same, max_length=max_length
             ).engine
-        ),
-    )
+        return open_engine(
+            engine,
+            path=path,
+            max_length=max_length,
+            tensor_parallel_size=tensor_parallel_size,
+        ).engine
+
+    about = About(one.name, str(path), one.fingerprint, terms)
+    return LocalTeacher(about, load_renderer(path), opened)
 
 
 def _request(key: str, prompt: Prompt) -> Request:
