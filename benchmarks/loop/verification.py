@@ -45,7 +45,7 @@ from benchmarks.loop.experiment import (
 from benchmarks.loop.student import train
 from benchmarks.loop.tables import print_verification
 from benchmarks.loop.targeting import RESULTS as TARGETING
-from benchmarks.loop.targeting import SHARE, make_plan, synthesized
+from benchmarks.loop.targeting import SHARE, corpus_of, make_plan, synthesized, trained_base
 from harness.checkpoint import discover
 from harness.engines.types import Message
 from harness.gaps.plan import Plan
@@ -55,6 +55,8 @@ RESULTS = TARGETING.with_name("verification.jsonl")
 ARMS = ("unverified", "proven", "exact")
 # Questions asked of the teacher for each sample that is wanted.
 POOL = 3
+# Settings that are those of `targeting`.
+SHARED = ("base", "first_steps", "steering", "proof", "goal")
 # New tokens of an answer; the longest right one is far shorter.
 _TOKENS = 24
 
@@ -64,15 +66,16 @@ def run_seed(seed: int, work: Path, results: Results) -> None:
     if all(results.find(seed, arm) for arm in ARMS):
         return
     told = results.settings
-    home = work / f"seed-{seed}"
+    home = corpus_of(work, told["base"]).with_name(f"seed-{seed}")
     base = next(
         one
         for one in read_lines(TARGETING)
         if (one["seed"], one["arm"]) == (seed, "base")
-        and all(told[name] == one["settings"][name] for name in ("steering", "proof", "goal"))
+        and all(told[name] == one["settings"][name] for name in SHARED)
     )
     sets = draw_sets(seed, told["steering"], told["proof"])
-    start, teacher = (next((home / run).glob("step_*")) for run in ("base", "uniform"))
+    start = trained_base(work, told["base"], told["first_steps"])
+    teacher = next((home / "uniform").glob("step_*"))
     shards, about = prepared(seed, start, teacher, home, set(base["lagging"]), told)
     if results.find(seed, "base") is None:
         results.add(
@@ -84,7 +87,7 @@ def run_seed(seed: int, work: Path, results: Results) -> None:
         with timed(f"seed {seed} {arm}: train") as spent:
             last = train(
                 home / f"verification-{arm}",
-                home / "corpus",
+                corpus_of(work, told["base"]),
                 steps=told["steps"],
                 seed=seed,
                 start=start,
@@ -204,18 +207,18 @@ def sorted_out(
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--seeds", default="1,2,3,4,5")
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--samples", type=int, default=4000)
     parser.add_argument("--temperature", type=float, default=1.0)
-    parser.add_argument("--steering", type=int, default=20, help="As in `targeting`.")
-    parser.add_argument("--proof", type=int, default=40, help="As in `targeting`.")
+    for name, value in (("base", 1), ("first-steps", 1400), ("steering", 20), ("proof", 40)):
+        parser.add_argument(f"--{name}", type=int, default=value, help="As in `targeting`.")
     parser.add_argument("--goal", type=float, default=0.8)
     parser.add_argument("--work", type=Path, default=Path("runs/loop"))
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--table", action="store_true", help="Print the table; train nothing.")
     options = parser.parse_args()
     if not options.table:
-        names = ("steps", "samples", "temperature", "steering", "proof", "goal")
+        names = ("steps", "samples", "temperature", *SHARED)
         results = Results(options.results, {name: getattr(options, name) for name in names})
         warnings.filterwarnings("ignore", module=r"megatron\.")
         for seed in map(int, options.seeds.split(",")):
