@@ -55,7 +55,7 @@ REPLAYED: Mapping[str, float] = {
 FIRST: Mapping[str, float] = {**REPLAYED, **dict.fromkeys(UNTOUCHED, 0.07)}
 
 MERGES = 700
-SEEN, REPLAY = 6000, 2000
+SEEN, REPLAY = 6000, 1000
 
 
 def families(names: tuple[str, ...]) -> list[Family]:
