@@ -42,6 +42,7 @@ def print_targeting(lines: Iterable[Line]) -> None:
         print(f"Lagging by the steering items: {'; '.join(lags)}.\n")
         _levels(found, [BASE, *arms])
         _gains(found, [arm for arm in arms if arm != NONE])
+        _losses(found, arms, BASE)
         _losses(found, [arm for arm in arms if arm != NONE], NONE)
         _skills(own, [BASE, *arms])
         _shares(own, arms)
@@ -92,9 +93,8 @@ def _gains(found: Study, arms: Sequence[str]) -> None:
 
 def _losses(found: Study, arms: Sequence[str], other: str) -> None:
     print(f"What was not meant to gain, against `{other}` (p of a drop, Holm over the table):\n")
-    rows = [
-        [one.arm, one.place, _change(one.change), _p(one.p)] for one in regressions(found, arms)
-    ]
+    lost = regressions(found, arms, other)
+    rows = [[one.arm, one.place, _change(one.change), _p(one.p)] for one in lost]
     print(table(["arm", "place", "change", "p"], rows))
 
 
