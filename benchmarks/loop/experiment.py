@@ -11,13 +11,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.loop.student import SUITE, UNTOUCHED, families
+from benchmarks.loop.student import RARE, SUITE, UNTOUCHED, families
 from harness.checkpoint import Checkpoint, discover
 from harness.errors import HarnessError
 from harness.gaps.goals import load_goals
 from harness.gaps.measure import Gaps, measure_gaps
 from harness.gaps.target import find_sides
-from harness.items.probes.family import Family
 from harness.items.probes.generate import evaluation_draw
 from harness.items.schema import Item, content_hash
 from harness.protocols.short_answer import ShortAnswer
@@ -37,31 +36,43 @@ class Sets:
 
 def draw_sets(seed: int, steering: int, proof: int) -> Sets:
     """`steering` items of each skill that steers, `proof` of each that is proven on, the untouched
-    ones too.
+    ones too; of rare skills, where gains are looked for, twice as many to prove on.
 
-    Both come from the evaluation split, which shares no content with anything trained on. A problem
-    is known by the canonical content of its draw (equal for 2+3 and 3+2), and each is used once.
+    Both come from the evaluation split, which shares no content with anything trained on, in
+    templates that training may show. A problem is known by the canonical content of its draw (equal
+    for 2+3 and 3+2), and each is used once.
     """
     used: set[str] = set()
-    proven = (*SUITE, *UNTOUCHED)
     return Sets(
-        tuple(_fresh(families(SUITE), f"{STEERING}/{seed}", steering, used)),
-        tuple(_fresh(families(proven), f"{PROOF}/{seed}", proof, used)),
+        tuple(_fresh(SUITE, f"{STEERING}/{seed}", {}, steering, used)),
+        tuple(
+            _fresh(
+                (*SUITE, *UNTOUCHED),
+                f"{PROOF}/{seed}",
+                dict.fromkeys(RARE, 2 * proof),
+                proof,
+                used,
+            )
+        ),
     )
 
 
-def _fresh(chosen: Sequence[Family], key: str, count: int, used: set[str]) -> Iterator[Item]:
-    for family in chosen:
-        for index in range(count):
+def _fresh(
+    skills: Sequence[str], key: str, counts: Mapping[str, int], count: int, used: set[str]
+) -> Iterator[Item]:
+    """Items whose problems are not in `used`, into which they go. The templates are all that
+    training shows and no sample of any others, so items of one are no cluster."""
+    for family in families(skills):
+        for index in range(counts.get(family.name, count)):
             for attempt in range(_TRIES):
                 item, problem = evaluation_draw(family, 1, f"{key}/{index}/{attempt}")
                 content = f"{family.name}: {problem.content}"
                 if content not in used:
                     break
             else:
-                raise HarnessError(f"{family.name} has no {count} problems more; ask for fewer")
+                raise HarnessError(f"{family.name} has only {index} problems left; ask for fewer")
             used.add(content)
-            yield replace(item, id=f"{family.name}/{key}/{index}")
+            yield replace(item, id=f"{family.name}/{key}/{index}", cluster=None)
 
 
 def write_items(items: Sequence[Item], path: Path) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import yaml
@@ -54,7 +54,8 @@ MERGES = 700
 SEEN, REPLAY = 6000, 1000
 
 
-def families(names: tuple[str, ...]) -> list[Family]:
+def families(names: Collection[str]) -> list[Family]:
+    """Those of these names, in the catalogue's order."""
     return [family for family in FAMILIES if family.name in names]
 
 

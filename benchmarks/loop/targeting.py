@@ -209,13 +209,13 @@ def prove(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--seeds", default="11,12,13,14,15")
+    parser.add_argument("--seeds", default="21,22,23,24,25")
     parser.add_argument("--base", type=int, default=2, help="Seed of the student.")
     parser.add_argument("--arms", default=",".join(ARMS[:-1]))
     parser.add_argument("--first-steps", type=int, default=1400)
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--samples", type=int, default=6000, help="Of each plan.")
-    parser.add_argument("--steering", type=int, default=20, help="Steering items a skill.")
+    parser.add_argument("--steering", type=int, default=24, help="Steering items a skill.")
     parser.add_argument("--draws", type=int, default=4, help="Samples of each steering item.")
     parser.add_argument("--proof", type=int, default=40, help="Proof items a skill.")
     parser.add_argument("--goal", type=float, default=0.8)

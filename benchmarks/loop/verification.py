@@ -206,11 +206,11 @@ def sorted_out(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--seeds", default="11,12,13,14,15")
+    parser.add_argument("--seeds", default="21,22,23,24,25")
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--samples", type=int, default=4000)
     parser.add_argument("--temperature", type=float, default=1.0)
-    for name, value in (("base", 2), ("first-steps", 1400), ("steering", 20), ("proof", 40)):
+    for name, value in (("base", 2), ("first-steps", 1400), ("steering", 24), ("proof", 40)):
         parser.add_argument(f"--{name}", type=int, default=value, help="As in `targeting`.")
     parser.add_argument("--goal", type=float, default=0.8)
     parser.add_argument("--work", type=Path, default=Path("runs/loop"))
