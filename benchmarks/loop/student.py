@@ -50,6 +50,8 @@ REPLAYED: Mapping[str, float] = {
 }
 FIRST: Mapping[str, float] = {**REPLAYED, **UNTOUCHED}
 
+# Rows of a step, and the share of them that an arm's samples get.
+BATCH, SHARE = 64, 0.6
 MERGES = 700
 SEEN, REPLAY = 6000, 1000
 
@@ -140,7 +142,7 @@ def train(
         head_size=16,
         feed_forward=192,
         learning_rate=5e-3,
-        batch_size=64,
+        batch_size=BATCH,
         seed=seed,
     )
     return pretrain(config)[-1]

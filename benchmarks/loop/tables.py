@@ -21,6 +21,7 @@ from benchmarks.loop.analysis import (
     regressions,
     study,
 )
+from benchmarks.loop.student import BATCH, RARE, SHARE
 from harness.statistics.paired import PairedDifference
 
 
@@ -46,6 +47,7 @@ def print_targeting(lines: Iterable[Line]) -> None:
         _losses(found, [arm for arm in arms if arm != NONE], NONE)
         _skills(own, [BASE, *arms])
         _shares(own, arms)
+        _doses(own)
 
 
 def print_verification(lines: Iterable[Line], arms: Sequence[str], control: str) -> None:
@@ -128,6 +130,32 @@ def _shares(lines: Sequence[Line], arms: Sequence[str]) -> None:
     ]
     print("Share of the samples, %, mean over seeds:\n")
     print(table(["skill", *planned], rows))
+
+
+def _doses(lines: Sequence[Line]) -> None:
+    """How often rows of a rare skill's samples were read, and what came of it, fewest first."""
+    rows: dict[tuple[str, str], list[tuple[float, float, float]]] = defaultdict(list)
+    before = {line["seed"]: accuracies(line) for line in lines if line["arm"] == BASE}
+    for line in lines:
+        made = line.get("made", [])
+        kept = sum(one["kept"] for one in made)
+        if not kept:
+            continue
+        reached = accuracies(line)
+        for skill in RARE:
+            own = sum(one["kept"] for one in made if one["skill"] == skill)
+            read = SHARE * BATCH * line["settings"]["steps"] * own / kept
+            told = (read, before[line["seed"]][skill], reached[skill])
+            rows[skill, line["arm"]].append(told)
+    shown = []
+    for (skill, arm), told in rows.items():
+        read, first, last = (sum(column) / len(told) for column in zip(*told, strict=True))
+        shown.append((skill, read, [arm, f"{read:,.0f}", _points(first), _points(last)]))
+    print("Rows read of a rare skill's samples, and its accuracy before and after:\n")
+    head = ["skill", "arm", "rows", "before", "after"]
+    print(
+        table(head, [[skill, *told] for skill, _, told in sorted(shown, key=lambda one: one[:2])])
+    )
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

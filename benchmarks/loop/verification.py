@@ -43,10 +43,10 @@ from benchmarks.loop.experiment import (
     timed,
     write_items,
 )
-from benchmarks.loop.student import train
+from benchmarks.loop.student import SHARE, train
 from benchmarks.loop.tables import print_verification
 from benchmarks.loop.targeting import RESULTS as TARGETING
-from benchmarks.loop.targeting import SHARE, corpus_of, make_plan, synthesized, trained_base
+from benchmarks.loop.targeting import corpus_of, make_plan, synthesized, trained_base
 from harness.checkpoint import discover
 from harness.engines.types import Message
 from harness.gaps.plan import Plan
