@@ -8,13 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from harness.statistics.clusters import clustered_mean
 from harness.statistics.multiplicity import holm
 from harness.statistics.paired import PairedDifference, by_student
 
 Line = Mapping[str, Any]
-# Accuracies, 0 to 1, by place: a genre, or one of `MEANS`.
-Places = Mapping[str, float]
+# Right (1) and wrong (0) of the items of a skill, in the order of the seed's proof set.
+Marks = npt.NDArray[np.float64]
+# A place, such as a genre or one of `MEANS`, as weights of skills that add up to 1.
+Weights = Mapping[str, float]
 
 UNTOUCHED, LAGGING, OTHERS, TOTAL = "untouched", "lagging", "others", "total"
 MEANS = (LAGGING, OTHERS, UNTOUCHED, TOTAL)
@@ -26,11 +31,13 @@ LEVEL = 0.95
 class Study:
     """Finished runs of one setting.
 
-    values   accuracies by arm and seed
+    marks    by arm, seed and skill
+    places   by seed and name
     lagging  the genres that lag, by seed, as the steering items had it
     """
 
-    values: Mapping[str, Mapping[int, Places]]
+    marks: Mapping[str, Mapping[int, Mapping[str, Marks]]]
+    places: Mapping[int, Mapping[str, Weights]]
     lagging: Mapping[int, tuple[str, ...]]
 
     @property
@@ -38,16 +45,35 @@ class Study:
         return sorted(self.lagging)
 
     @property
+    def genres(self) -> list[str]:
+        return sorted({name for places in self.places.values() for name in places} - set(MEANS))
+
+    @property
     def steady(self) -> list[str]:
         """Genres that lag in no seed."""
-        genres = {name for one in self.values.get(BASE, {}).values() for name in one}
         ever = {name for names in self.lagging.values() for name in names}
-        return sorted(genres - ever - set(MEANS))
+        return [name for name in self.genres if name not in ever]
+
+    def seeds_of(self, arms: Iterable[str], place: str) -> list[int]:
+        """Seeds that have all of some arms, and a place."""
+        known = [self.marks.get(arm, {}) for arm in arms]
+        return [
+            seed
+            for seed in self.seeds
+            if place in self.places[seed] and all(seed in one for one in known)
+        ]
+
+    def value(self, arm: str, seed: int, place: str) -> float:
+        """Accuracy, 0 to 1."""
+        marks = self.marks[arm][seed]
+        return math.fsum(
+            weight * marks[skill].mean() for skill, weight in self.places[seed][place].items()
+        )
 
     def mean(self, arm: str, place: str) -> float | None:
         """Over the seeds that have both; None without any."""
-        found = [one[place] for one in self.values.get(arm, {}).values() if place in one]
-        return _mean(found) if found else None
+        found = [self.value(arm, seed, place) for seed in self.seeds_of([arm], place)]
+        return math.fsum(found) / len(found) if found else None
 
 
 def study(lines: Iterable[Line], metric: str = "strict") -> Study:
@@ -55,60 +81,78 @@ def study(lines: Iterable[Line], metric: str = "strict") -> Study:
     lags and which skills were steered by; all other skills are untouched."""
     lines = list(lines)
     bases = {line["seed"]: line for line in lines if line["arm"] == BASE}
-    values: dict[str, dict[int, Places]] = defaultdict(dict)
+    marks: dict[str, dict[int, dict[str, Marks]]] = defaultdict(dict)
     for line in lines:
-        base = bases.get(line["seed"])
-        if base is not None:
-            skills = accuracies(line, metric)
-            untouched = [one for one in skills if one not in base["steering"]]
-            values[line["arm"]][line["seed"]] = by_place(skills, base["lagging"], untouched)
-    return Study(dict(values), {seed: tuple(one["lagging"]) for seed, one in bases.items()})
-
-
-def accuracies(line: Line, metric: str = "strict") -> dict[str, float]:
-    """By skill, from the marks of its items."""
-    return {skill: marks.count("1") / len(marks) for skill, marks in line[metric].items()}
-
-
-def by_place(
-    skills: Mapping[str, float], lagging: Sequence[str], untouched: Sequence[str]
-) -> Places:
-    """Genres as means of their skills, and the means over genres: those that lag, those that do
-    not, and all. The untouched skills are a place of their own and in none of these."""
-    grouped: dict[str, list[float]] = defaultdict(list)
-    for skill, value in skills.items():
-        grouped[UNTOUCHED if skill in untouched else skill.partition("/")[0]].append(value)
-    places = {name: _mean(values) for name, values in grouped.items()}
-    genres = [name for name in places if name != UNTOUCHED]
-    means = {
-        LAGGING: [places[one] for one in genres if one in lagging],
-        OTHERS: [places[one] for one in genres if one not in lagging],
-        TOTAL: [places[one] for one in genres],
+        if line["seed"] in bases:
+            marks[line["arm"]][line["seed"]] = marks_of(line, metric)
+    places = {
+        seed: places_of(line[metric], line["lagging"], line["steering"])
+        for seed, line in bases.items()
     }
-    return places | {name: _mean(values) for name, values in means.items() if values}
+    return Study(dict(marks), places, {seed: tuple(one["lagging"]) for seed, one in bases.items()})
+
+
+def marks_of(line: Line, metric: str = "strict") -> dict[str, Marks]:
+    return {skill: np.array(list(text), dtype=float) for skill, text in line[metric].items()}
+
+
+def places_of(
+    skills: Iterable[str], lagging: Iterable[str], steered: Iterable[str]
+) -> dict[str, Weights]:
+    """Genres as means of their skills; the means over genres that lag, that do not, and of all,
+    where there are any; and the mean of the untouched skills, which are in none of these."""
+    asked, steered, lagging = list(skills), set(steered), set(lagging)
+    by_genre: dict[str, list[str]] = defaultdict(list)
+    for skill in asked:
+        by_genre[skill.partition("/")[0] if skill in steered else UNTOUCHED].append(skill)
+    places: dict[str, Weights] = {
+        name: dict.fromkeys(own, 1 / len(own)) for name, own in by_genre.items()
+    }
+    genres = [name for name in by_genre if name != UNTOUCHED]
+    for name, members in (
+        (LAGGING, [one for one in genres if one in lagging]),
+        (OTHERS, [one for one in genres if one not in lagging]),
+        (TOTAL, genres),
+    ):
+        if members:
+            places[name] = {
+                skill: weight / len(members)
+                for genre in members
+                for skill, weight in places[genre].items()
+            }
+    return places
 
 
 def contrast(
-    found: Study, weights: Mapping[str, float], place: str, level: float = LEVEL
+    found: Study, arms: Mapping[str, float], place: str, level: float = LEVEL
 ) -> PairedDifference | None:
     """A weighted sum of arms, such as {"gap": 1, "uniform": -1}, at a place: its mean over the
     seeds that have all of them, with Student's interval over seeds.
 
     A seed is an independent repetition with items of its own, so the spread between seeds holds the
-    noise of items and of training alike. None with fewer than two seeds.
+    noise of items and of training alike. The error is never less than what the items alone make it,
+    paired over arms: a few seeds may agree by chance. None with fewer than two seeds.
     """
-    arms = [found.values.get(arm, {}) for arm in weights]
-    sums = [
-        sum(weight * arm[seed][place] for weight, arm in zip(weights.values(), arms, strict=True))
-        for seed in found.seeds
-        if all(place in arm.get(seed, {}) for arm in arms)
-    ]
-    if len(sums) < 2:
+    seeds = found.seeds_of(arms, place)
+    if len(seeds) < 2:
         return None
+    sums = [
+        math.fsum(weight * found.value(arm, seed, place) for arm, weight in arms.items())
+        for seed in seeds
+    ]
     mean = clustered_mean(sums)
-    # Equal differences in all seeds show no spread, and t needs one.
-    variance = max(mean.se**2, 1e-12)
+    items = math.fsum(_item_variance(found, arms, seed, place) for seed in seeds) / len(seeds) ** 2
+    variance = max(mean.se**2, items, 1e-12)
     return by_student(mean.mean, variance, mean.df, level, n=mean.n, clusters=mean.clusters)
+
+
+def _item_variance(found: Study, arms: Mapping[str, float], seed: int, place: str) -> float:
+    """Sampling variance of one seed's sum over its items, skill by skill."""
+    total = 0.0
+    for skill, weight in found.places[seed][place].items():
+        rows = sum(share * found.marks[arm][seed][skill] for arm, share in arms.items())
+        total += weight**2 * float(np.var(rows, ddof=1)) / np.size(rows)
+    return total
 
 
 def against(found: Study, arm: str, other: str, place: str) -> PairedDifference | None:
@@ -153,7 +197,3 @@ def _tested(
         return []
     adjusted = holm([one.p_drop if drop else one.p_rise for _, _, one in known])
     return [Tested(*one, float(p)) for one, p in zip(known, adjusted, strict=True)]
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)

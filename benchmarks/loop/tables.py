@@ -14,10 +14,10 @@ from benchmarks.loop.analysis import (
     UNIFORM,
     Line,
     Study,
-    accuracies,
     against,
     beyond_twice,
     gains,
+    marks_of,
     regressions,
     study,
 )
@@ -53,7 +53,7 @@ def print_targeting(lines: Iterable[Line]) -> None:
 def print_verification(lines: Iterable[Line], arms: Sequence[str], control: str) -> None:
     for told, own in by_setting(lines):
         found = study(own)
-        present = [arm for arm in arms if arm in found.values]
+        present = [arm for arm in arms if arm in found.marks]
         print(f"\n{told}; seeds {', '.join(map(str, found.seeds))}\n")
         _levels(found, [BASE, *present])
         rest = [arm for arm in present if arm != control]
@@ -67,8 +67,7 @@ def print_verification(lines: Iterable[Line], arms: Sequence[str], control: str)
 
 
 def _levels(found: Study, arms: Sequence[str]) -> None:
-    genres = sorted({name for one in found.values[BASE].values() for name in one} - set(MEANS))
-    places = [*MEANS, *genres]
+    places = [*MEANS, *found.genres]
     rows = [[arm, *(_points(found.mean(arm, place)) for place in places)] for arm in arms]
     print("Strict accuracy on proof items, mean over seeds, of 100:\n")
     print(table(["arm", *places], rows))
@@ -103,8 +102,8 @@ def _losses(found: Study, arms: Sequence[str], other: str) -> None:
 def _skills(lines: Sequence[Line], arms: Sequence[str]) -> None:
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for line in lines:
-        for skill, value in accuracies(line).items():
-            found[skill][line["arm"]].append(value)
+        for skill, marks in marks_of(line).items():
+            found[skill][line["arm"]].append(float(marks.mean()))
     rows = [[skill, *(_points(_average(own[arm])) for arm in arms)] for skill, own in found.items()]
     print("By skill, mean over seeds:\n")
     print(table(["skill", *arms], rows))
@@ -135,18 +134,18 @@ def _shares(lines: Sequence[Line], arms: Sequence[str]) -> None:
 def _doses(lines: Sequence[Line]) -> None:
     """How often rows of a rare skill's samples were read, and what came of it, fewest first."""
     rows: dict[tuple[str, str], list[tuple[float, float, float]]] = defaultdict(list)
-    before = {line["seed"]: accuracies(line) for line in lines if line["arm"] == BASE}
+    before = {line["seed"]: marks_of(line) for line in lines if line["arm"] == BASE}
     for line in lines:
         made = line.get("made", [])
         kept = sum(one["kept"] for one in made)
         if not kept:
             continue
-        reached = accuracies(line)
+        reached = marks_of(line)
         for skill in RARE:
             own = sum(one["kept"] for one in made if one["skill"] == skill)
             read = SHARE * BATCH * line["settings"]["steps"] * own / kept
-            told = (read, before[line["seed"]][skill], reached[skill])
-            rows[skill, line["arm"]].append(told)
+            means = [float(one[skill].mean()) for one in (before[line["seed"]], reached)]
+            rows[skill, line["arm"]].append((read, means[0], means[1]))
     shown = []
     for (skill, arm), told in rows.items():
         read, first, last = (sum(column) / len(told) for column in zip(*told, strict=True))

@@ -87,7 +87,8 @@ def run_seed(seed: int, arms: list[str], work: Path, results: Results) -> None:
     for arm in owed:
         if arm == "base":
             continue
-        added, about = None, {}
+        added: Path | None = None
+        about: dict[str, Any] = {}
         if arm != "none":
             if against is None:
                 proof = write_items(sets.proof, home / "proof.jsonl")
