@@ -50,10 +50,16 @@ REPLAYED: Mapping[str, float] = {
 }
 FIRST: Mapping[str, float] = {**REPLAYED, **UNTOUCHED}
 
-# Rows of a step, and the share of them that an arm's samples get.
+# Rows of a step, and the share of them that an arm's samples get; the rest is rehearsal.
 BATCH, SHARE = 64, 0.6
+REHEARSED, LESS = "rehearsed", 0.4
 MERGES = 700
 SEEN, REPLAY = 6000, 1000
+
+
+def share_of(arm: str) -> float:
+    """The share of an arm's samples; less of one that rehearses more, such as `gap-rehearsed`."""
+    return LESS if arm.endswith(f"-{REHEARSED}") else SHARE
 
 
 def families(names: Collection[str]) -> list[Family]:

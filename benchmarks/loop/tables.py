@@ -21,7 +21,7 @@ from benchmarks.loop.analysis import (
     regressions,
     study,
 )
-from benchmarks.loop.student import BATCH, RARE, SHARE
+from benchmarks.loop.student import BATCH, RARE, share_of
 from harness.statistics.paired import PairedDifference
 
 
@@ -55,6 +55,7 @@ def print_verification(lines: Iterable[Line], arms: Sequence[str], control: str)
         found = study(own)
         present = [arm for arm in arms if arm in found.marks]
         print(f"\n{told}; seeds {', '.join(map(str, found.seeds))}\n")
+        _teacher(own)
         _levels(found, [BASE, *present])
         rest = [arm for arm in present if arm != control]
         print(f"Against `{control}`, points with 95 % intervals over seeds:\n")
@@ -64,6 +65,25 @@ def print_verification(lines: Iterable[Line], arms: Sequence[str], control: str)
                 [[a, *(_change(against(found, a, control, p)) for p in MEANS)] for a in rest],
             )
         )
+
+
+def _teacher(lines: Sequence[Line]) -> None:
+    """How right the teacher was, and what of it was trained on; one line of a seed says it all."""
+    told = {line["seed"]: line for line in lines if "teacher" in line}
+    asked: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
+    for line in told.values():
+        for skill, one in line["teacher"].items():
+            asked[skill].append((one["answers"], one["proven"], line["kept"].get(skill, 0)))
+    rows = []
+    for skill, counts in sorted(asked.items()):
+        answers, proven, kept = (sum(column) for column in zip(*counts, strict=True))
+        rows.append([skill, f"{answers:,}", f"{proven / answers:.0%}", f"{kept / len(told):,.0f}"])
+    print("The teacher's answers, all seeds, and the samples of each arm, mean over seeds:\n")
+    print(table(["skill", "answers", "proven", "samples"], rows))
+    for seed, line in sorted(told.items()):
+        kept, wrong = sum(line["kept"].values()), line["wrong_in_unverified"]
+        print(f"Seed {seed}: {wrong:,} of {kept:,} samples of `unverified` are wrong.")
+    print()
 
 
 def _levels(found: Study, arms: Sequence[str]) -> None:
@@ -143,7 +163,7 @@ def _doses(lines: Sequence[Line]) -> None:
         reached = marks_of(line)
         for skill in RARE:
             own = sum(one["kept"] for one in made if one["skill"] == skill)
-            read = SHARE * BATCH * line["settings"]["steps"] * own / kept
+            read = share_of(line["arm"]) * BATCH * line["settings"]["steps"] * own / kept
             means = [float(one[skill].mean()) for one in (before[line["seed"]], reached)]
             rows[skill, line["arm"]].append((read, means[0], means[1]))
     shown = []
