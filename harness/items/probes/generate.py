@@ -111,6 +111,18 @@ def training_draw(family: Family, level: int, key: str) -> tuple[Item, Problem]:
     return _drawn(family, level, "training", key, 0)
 
 
+def evaluation_draw(family: Family, level: int, key: str, index: int = 0) -> tuple[Item, Problem]:
+    """One evaluation item, whose id is empty, and the problem it asks; a function of its arguments.
+
+    An even `index` takes a seen template, an odd one an unseen template. Two draws ask the same
+    question, in whatever words, where their problems' `content` is equal: so disjoint sets are
+    made. Raises HarnessError as `probes` does.
+    """
+    _check_levels([level])
+    _check_family(family)
+    return _drawn(family, level, "evaluation", key, index)
+
+
 def _evaluation_items(
     family: Family, level: int, per_level: int, seed: int, part: int, parts: int
 ) -> Iterator[Item]:
