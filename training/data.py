@@ -200,6 +200,8 @@ def copy_samples(count: int, seed: int) -> Iterator[Sample]:
 def encode(samples: Iterable[Sample], tokenizer: Any) -> list[Encoded]:
     """Tokenizes samples exactly as the chat template renders them at evaluation."""
     samples = list(samples)
+    if not samples:
+        return []  # a tokenizer takes no empty batch
     prompts = [
         tokenizer.apply_chat_template(
             [{"role": "user", "content": sample.prompt}], tokenize=False, add_generation_prompt=True
