@@ -9,7 +9,8 @@ import pytest
 
 pytest.importorskip("scipy")
 
-from benchmarks.loop import alarm
+from benchmarks.loop import alarm, directions
+from benchmarks.loop import format as loop_format
 from benchmarks.loop.raw_results import append_line, exact_interval, markdown, read_lines, share
 
 DIRTY = (150, 175, 200)
@@ -24,7 +25,7 @@ def line(kind: str, *regressions: dict[str, Any], **more: Any) -> dict[str, Any]
             "scores": {"reasoning": 0.5},
             "genres": {},
         }
-        for step in range(25, 251, 25)
+        for step in range(25, 226, 25)
     ]
     return {
         "kind": kind,
@@ -69,7 +70,7 @@ def test_of_genres_that_fall_at_once_the_surest_speaks() -> None:
 
 def test_without_dirt_every_alarm_is_false() -> None:
     found = alarm.outcome(line("none", regression(175, alarm.CORPUS), regression(50)))
-    assert (found.delay, found.late, found.false, found.comparisons) == (None, False, 2, 9)
+    assert (found.delay, found.late, found.false, found.comparisons) == (None, False, 2, 8)
 
 
 def test_an_alarm_before_the_dirt_is_false_and_one_after_it_late() -> None:
@@ -90,7 +91,7 @@ def test_the_tables_of_hand_made_lines() -> None:
     lines = [line("loops", regression(150, alarm.CORPUS)), line("loops"), line("none")]
     text = alarm.tables(lines)
     assert "| loops | 1 of 2, 50.0% (1.3 to 98.7) | 0: 1 |" in text
-    assert "| none | – | – | 0 | 0 of 1, 0.0% (0.0 to 97.5) | 0 of 9, 0.0% (0.0 to 33.6) |" in text
+    assert "| none | – | – | 0 | 0 of 1, 0.0% (0.0 to 97.5) | 0 of 8, 0.0% (0.0 to 36.9) |" in text
 
 
 def test_chats_ask_the_same_and_answer_differently() -> None:
@@ -122,3 +123,62 @@ def test_a_torn_line_is_owed_again(tmp_path: Path) -> None:
 
 def test_markdown_aligns_numbers() -> None:
     assert markdown(("k", "n"), [("a", 1)]) == "| k | n |\n|---|---:|\n| a | 1 |"
+
+
+def test_recall_by_times_rewritten_and_by_what_the_one_rewriting_told() -> None:
+    def fact(k: int, told: list[str], forward: float, backward: float) -> dict[str, Any]:
+        return {"k": k, "told": told, "forward": forward, "backward": backward}
+
+    facts = [
+        fact(0, [], 1, 0),
+        fact(0, [], 1, 0),
+        fact(1, ["forward"], 1, 0),
+        fact(1, ["backward"], 0, 1),
+    ]
+    text = directions.tables([{"seed": 0, "facts": facts}])
+    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in text.splitlines()[2:]]
+    means = {row[0]: (row[1], row[2].split()[0], row[3].split()[0]) for row in rows}
+    assert means["0"] == ("2", "100.0", "0.0")
+    assert means["1"] == ("2", "50.0", "50.0")
+    assert means["1, told forward"] == ("1", "100.0", "0.0")
+    assert means["1, told backward"] == ("1", "0.0", "100.0")
+    assert means["8"] == ("0", "–", "–")
+
+
+def test_targets_are_never_asked_in_training_as_they_are_asked_later(tmp_path: Path) -> None:
+    made, known = directions.rows(3, tmp_path)
+    questions = {item.turns[0] for item in directions.items(known)}
+    asked = {row["messages"][0]["content"] for row in made if "messages" in row}
+    assert len(questions) == 2 * len(known) == 2 * directions.FACTS * len(directions.TIMES)
+    assert not questions & asked
+    for one in known:
+        directions_told = one["told"]
+        assert len(directions_told) == one["k"]
+        assert abs(directions_told.count("forward") - one["k"] / 2) <= 0.5
+        # Of each fact as many rows, however often it is rewritten.
+        name = one["triple"].subject
+        rows = [row for row in made if name in str(row) and one["triple"].object in str(row)]
+        assert sum(row.get("text") is not None for row in rows) == (4 if one["k"] else 8)
+
+
+def test_gaps_are_means_over_tasks_and_seeds() -> None:
+    def gap(task: str, strict: float, choice: float | None) -> dict[str, Any]:
+        return {"dataset": task, "strict": strict, "choice": choice, "shapes": {"a sentence": 2}}
+
+    lines = [
+        {"gaps": {"before": [gap(loop_format.TASKS[0], value, 0.9), gap("x", 0.5, None)]}}
+        for value in (0.1, 0.3)
+    ]
+    first = loop_format.TASKS[:1]
+    assert loop_format.points(lines, "before", first, "strict") == "20.0 (10.0 to 30.0)"
+    assert loop_format.points(lines, "before", first, "choice") == "90.0 (90.0 to 90.0)"
+    assert loop_format.points(lines, "before", ("x",), "choice") == "–"
+
+
+def test_the_students_shape_holds_the_answer_and_more() -> None:
+    rows = loop_format.known_shape(1, 6)
+    drilled = loop_format.drills(1, 3)
+    assert len(rows) == 6 * len(loop_format.TASKS)
+    assert len(drilled) == 3 * len(loop_format.TASKS)
+    assert all(row["messages"][1]["content"].endswith("。") for row in rows)
+    assert not any(row["messages"][1]["content"].endswith("。") for row in drilled)

@@ -3,9 +3,9 @@
     python -m benchmarks.loop.alarm --scratch DIR --seeds 20    # repeat it to go on
     python -m benchmarks.loop.alarm --table                     # from the raw results alone
 
-A run takes up one of four small models that know five probe families, and trains it on 250 steps
-with a checkpoint every 25: five checkpoints of the clean mixture, three of a phase in which half of
-it is a new corpus, two of the clean mixture again. The new corpus is
+A run takes up one of four small models that know five probe families, and trains it on 225 steps
+with a checkpoint every 25: five checkpoints of the clean mixture, three of a phase in which 70 % of
+it is a new corpus, one of the clean mixture again. The new corpus is
 
   loops  chats of these families whose answers repeat their first two characters
   wrong  chats of these families with the answer to another question, in the right format
@@ -38,12 +38,13 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
+from benchmarks.loop.asked import write_evalset
 from benchmarks.loop.raw_results import RESULTS, append_line, markdown, read_lines, share
 from harness.items.probes.catalogue import FAMILIES
 from harness.items.probes.generate import probes, training_samples
@@ -61,13 +62,13 @@ LEARNED = (
 )
 WEIGHTS = {name.replace("/", "-"): 0.18 for name in LEARNED} | {"copy": 0.1}
 CORPUS = "new-web"
-SHARE = 0.5
+SHARE = 0.7
 ITEMS = 24
 LOOP = 28
 BASES = 4
 BASE_STEPS = 1000
 STEP = 25
-BEFORE, CHANGED, AFTER = 5, 3, 2
+BEFORE, CHANGED, AFTER = 5, 3, 1
 PLANNED = BEFORE + CHANGED + AFTER
 CHANGE = ("change", "low", "high")
 
@@ -173,7 +174,9 @@ def one_run(kind: str, seed: int, base: Path, folder: Path) -> dict[str, Any]:
     from training.pretrain import load_pretrain_config, pretrain
 
     shutil.rmtree(folder, ignore_errors=True)
-    evalset = write_evalset(folder / "evalset", seed)
+    families = [one for one in FAMILIES if one.name in LEARNED]
+    items = probes(families, levels=(1,), per_level=ITEMS, seed=seed)
+    evalset = write_evalset(folder / "learned", items, "Probes of the families of the run.")
     configuration = write_configuration(kind, seed, base, folder)
     store = folder / "results.duckdb"
     hook = harness_hook(
@@ -186,29 +189,6 @@ def one_run(kind: str, seed: int, base: Path, folder: Path) -> dict[str, Any]:
     line["cpu_seconds"] = round(time.process_time() - used, 1)
     shutil.rmtree(folder)
     return line
-
-
-def write_evalset(folder: Path, seed: int) -> Path:
-    """Evaluation items of the families, drawn for this run."""
-    folder.mkdir(parents=True)
-    families = [one for one in FAMILIES if one.name in LEARNED]
-    items = probes(families, levels=(1,), per_level=ITEMS, seed=seed)
-    rows = (json.dumps(stated(asdict(item)), ensure_ascii=False) for item in items)
-    (folder / "items.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    (folder / "card.md").write_text(
-        "---\nname: learned\nversion: 1\nlicence: Apache-2.0\nmade-by: probes\nreviewed: no\n---\n"
-        "Evaluation probes of the families that the run is trained on.\n",
-        encoding="utf-8",
-    )
-    return folder
-
-
-def stated(value: Any) -> Any:
-    """What an evalset's file states: no setting that is left at nothing."""
-    if isinstance(value, dict):
-        kept = {name: stated(one) for name, one in value.items()}
-        return {name: one for name, one in kept.items() if one not in (None, "", [], {}, False, 0)}
-    return [stated(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def write_configuration(kind: str, seed: int, base: Path, folder: Path) -> Path:
@@ -236,7 +216,7 @@ def write_configuration(kind: str, seed: int, base: Path, folder: Path) -> Path:
         "save_every": STEP,
         "batch_size": 32,
         "samples": 1500,
-        "learning_rate": 1e-3,
+        "learning_rate": 1.5e-3,
         "final_rate": 1.0,
         "warmup": 10,
         "held_out": 0,

@@ -51,6 +51,21 @@ def share(count: int, of: int) -> str:
     return f"{count} of {of}, {count / of:.1%} ({low * 100:.1f} to {high * 100:.1f})"
 
 
+def mean_interval(groups: Sequence[Sequence[float]]) -> str:
+    """The mean of all values in points, its 95 % interval over the values (`cluster_mean`, each
+    its own cluster), and the lowest and highest mean of a group, such as a seed's:
+    `84.7 (71.2 to 92.6; 79 to 88)`."""
+    from harness.statistics.means import cluster_mean
+
+    values = [value for group in groups for value in group]
+    if not values:
+        return "–"
+    found = cluster_mean(values)
+    means = [100 * sum(group) / len(group) for group in groups if group]
+    between = f"{min(means):.0f} to {max(means):.0f}"
+    return f"{found.mean * 100:.1f} ({found.low * 100:.1f} to {found.high * 100:.1f}; {between})"
+
+
 def markdown(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A table; the first column is text, the others are numbers."""
     lines = [f"| {' | '.join(header)} |", f"|---|{'---:|' * (len(header) - 1)}"]
