@@ -13,7 +13,7 @@ from benchmarks.loop import alarm, directions
 from benchmarks.loop import format as loop_format
 from benchmarks.loop.raw_results import append_line, exact_interval, markdown, read_lines, share
 
-DIRTY = (150, 175, 200)
+DIRTY = (125, 150, 175)
 
 
 def line(kind: str, *regressions: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def line(kind: str, *regressions: dict[str, Any], **more: Any) -> dict[str, Any]
             "scores": {"reasoning": 0.5},
             "genres": {},
         }
-        for step in range(25, 226, 25)
+        for step in range(25, 201, 25)
     ]
     return {
         "kind": kind,
@@ -43,11 +43,11 @@ def regression(step: int, *causes: str, p: float = 1e-4, symptoms: Any = ()) -> 
 
 
 def test_an_alarm_at_the_second_dirty_checkpoint_has_a_delay_of_one() -> None:
-    found = alarm.outcome(line("loops", regression(175, alarm.CORPUS, symptoms=["characters"])))
+    found = alarm.outcome(line("loops", regression(150, alarm.CORPUS, symptoms=["characters"])))
     assert (found.delay, found.late, found.false) == (1, False, 0)
     assert (found.attribution, found.symptoms) == ("right", ("characters",))
-    # Steps 50 to 125: the first checkpoint is compared with nothing, the dirty ones are no quiet.
-    assert found.comparisons == 4
+    # Steps 50 to 100: the first checkpoint is compared with nothing, the dirty ones are no quiet.
+    assert found.comparisons == 3
 
 
 @pytest.mark.parametrize(
@@ -60,21 +60,21 @@ def test_an_alarm_at_the_second_dirty_checkpoint_has_a_delay_of_one() -> None:
     ],
 )
 def test_attribution(causes: tuple[str, ...], expected: str) -> None:
-    assert alarm.outcome(line("loops", regression(150, *causes))).attribution == expected
+    assert alarm.outcome(line("loops", regression(125, *causes))).attribution == expected
 
 
 def test_of_genres_that_fall_at_once_the_surest_speaks() -> None:
-    both = (regression(150, "copy", p=1e-2), regression(150, alarm.CORPUS, p=1e-6))
+    both = (regression(125, "copy", p=1e-2), regression(125, alarm.CORPUS, p=1e-6))
     assert alarm.outcome(line("loops", *both)).attribution == "right"
 
 
 def test_without_dirt_every_alarm_is_false() -> None:
     found = alarm.outcome(line("none", regression(175, alarm.CORPUS), regression(50)))
-    assert (found.delay, found.late, found.false, found.comparisons) == (None, False, 2, 8)
+    assert (found.delay, found.late, found.false, found.comparisons) == (None, False, 2, 7)
 
 
 def test_an_alarm_before_the_dirt_is_false_and_one_after_it_late() -> None:
-    found = alarm.outcome(line("wrong", regression(100), regression(225)))
+    found = alarm.outcome(line("wrong", regression(100), regression(200)))
     assert (found.delay, found.late, found.false) == (None, True, 1)
 
 
@@ -82,16 +82,16 @@ def test_a_finding_counts_where_it_touches_the_dirty_phase() -> None:
     def finding(before: int, after: int) -> dict[str, Any]:
         return {"before": before, "after": after}
 
-    both = [finding(125, 150), finding(50, 75)]
+    both = [finding(100, 125), finding(50, 75)]
     assert alarm.read_afterwards(line("loops", findings=both)) == (True, 1)
     assert alarm.read_afterwards(line("none", findings=both)) == (False, 2)
 
 
 def test_the_tables_of_hand_made_lines() -> None:
-    lines = [line("loops", regression(150, alarm.CORPUS)), line("loops"), line("none")]
+    lines = [line("loops", regression(125, alarm.CORPUS)), line("loops"), line("none")]
     text = alarm.tables(lines)
     assert "| loops | 1 of 2, 50.0% (1.3 to 98.7) | 0: 1 |" in text
-    assert "| none | – | – | 0 | 0 of 1, 0.0% (0.0 to 97.5) | 0 of 8, 0.0% (0.0 to 36.9) |" in text
+    assert "| none | – | – | 0 | 0 of 1, 0.0% (0.0 to 97.5) | 0 of 7, 0.0% (0.0 to 41.0) |" in text
 
 
 def test_chats_ask_the_same_and_answer_differently() -> None:

@@ -3,8 +3,8 @@
     python -m benchmarks.loop.alarm --scratch DIR --seeds 20    # repeat it to go on
     python -m benchmarks.loop.alarm --table                     # from the raw results alone
 
-A run takes up one of four small models that know five probe families, and trains it on 225 steps
-with a checkpoint every 25: five checkpoints of the clean mixture, three of a phase in which 70 % of
+A run takes up one of two small models that know five probe families, and trains it on 200 steps
+with a checkpoint every 25: four checkpoints of the clean mixture, three of a phase in which 70 % of
 it is a new corpus, one of the clean mixture again. The new corpus is
 
   loops  chats of these families whose answers repeat their first two characters
@@ -13,8 +13,9 @@ it is a new corpus, one of the clean mixture again. The new corpus is
 
 and a component with a path in all three. Corpora, order, evaluation items and samples are of the
 run's own seed. The judging is that of `harness watch` inside the training process
-(`training.hook`), with its default policy and the number of checkpoints told (`--planned`);
-evaluation and training share no number, name or (in part) template.
+(`training.hook`), with its default policy but for four fresh answers an item (`--samples 4`) and
+the number of checkpoints told (`--planned 8`). Evaluation and training share no number, name or
+(in part) template.
 
 Fixed before the first counted run:
 - detected: `harness watch` reports a new regression at a checkpoint of the dirty phase. The delay
@@ -52,7 +53,7 @@ from harness.items.probes.generate import probes, training_samples
 FILE = RESULTS / "alarm.jsonl"
 KINDS = ("loops", "none", "wrong")
 # Seeds of a kind of run begin here, so that no two runs share one.
-FIRST_SEED = {"loops": 1000, "none": 2000, "wrong": 3000}
+FIRST_SEED = {"loops": 21_000, "none": 22_000, "wrong": 23_000}
 LEARNED = (
     "reasoning/tracking",
     "reasoning/truth-tellers",
@@ -63,12 +64,13 @@ LEARNED = (
 WEIGHTS = {name.replace("/", "-"): 0.18 for name in LEARNED} | {"copy": 0.1}
 CORPUS = "new-web"
 SHARE = 0.7
-ITEMS = 24
+ITEMS = 20
+SAMPLES = 4
 LOOP = 28
-BASES = 4
+BASES = 2
 BASE_STEPS = 1000
 STEP = 25
-BEFORE, CHANGED, AFTER = 5, 3, 1
+BEFORE, CHANGED, AFTER = 4, 3, 1
 PLANNED = BEFORE + CHANGED + AFTER
 CHANGE = ("change", "low", "high")
 
@@ -180,7 +182,12 @@ def one_run(kind: str, seed: int, base: Path, folder: Path) -> dict[str, Any]:
     configuration = write_configuration(kind, seed, base, folder)
     store = folder / "results.duckdb"
     hook = harness_hook(
-        suite=str(evalset), store=str(store), how="here", planned=PLANNED, seed=seed, log=print
+        suite=str(evalset),
+        store=str(store),
+        how="here",
+        samples=SAMPLES,
+        planned=PLANNED,
+        seed=seed,
     )
     clock, used = time.monotonic(), time.process_time()
     pretrain(load_pretrain_config(configuration), callbacks=[hook])
@@ -196,7 +203,7 @@ def write_configuration(kind: str, seed: int, base: Path, folder: Path) -> Path:
     import yaml
 
     chats = folder / "chats.jsonl"
-    rows = (json.dumps(row, ensure_ascii=False) for row in corpus(kind, seed, 2000))
+    rows = (json.dumps(row, ensure_ascii=False) for row in corpus(kind, seed, 1200))
     chats.write_text("\n".join(rows) + "\n", encoding="utf-8")
     changed = {name: weight * (1 - SHARE) for name, weight in WEIGHTS.items()} | {CORPUS: SHARE}
     components: dict[str, Any] = {name.replace("/", "-"): {"probe": name} for name in LEARNED}
@@ -214,8 +221,8 @@ def write_configuration(kind: str, seed: int, base: Path, folder: Path) -> Path:
         "start": str(base),
         "mixture_file": str(folder / "mixture.yaml"),
         "save_every": STEP,
-        "batch_size": 32,
-        "samples": 1500,
+        "batch_size": 16,
+        "samples": 800,
         "learning_rate": 1.5e-3,
         "final_rate": 1.0,
         "warmup": 10,
@@ -240,7 +247,11 @@ def recorded(folder: Path, evalset: Path, seed: int) -> dict[str, Any]:
 
     store = folder / "results.duckdb"
     watch, _ = open_watch(
-        folder / "run", str(evalset), store, seed=seed, policy=Policy(planned=PLANNED)
+        folder / "run",
+        str(evalset),
+        store,
+        seed=seed,
+        policy=Policy(samples=SAMPLES, planned=PLANNED),
     )
     run = open_run("run", store)
     dirty = {stage.step for stage in run.stages if CORPUS in (stage.mixture or {})}
