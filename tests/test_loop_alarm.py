@@ -158,7 +158,7 @@ def test_targets_are_never_asked_in_training_as_they_are_asked_later(tmp_path: P
         # Of each fact as many rows, however often it is rewritten.
         name = one["triple"].subject
         rows = [row for row in made if name in str(row) and one["triple"].object in str(row)]
-        assert sum(row.get("text") is not None for row in rows) == (4 if one["k"] else 8)
+        assert sum(row.get("text") is not None for row in rows) == (8 if one["k"] else 16)
 
 
 def test_gaps_are_means_over_tasks_and_seeds() -> None:

@@ -44,13 +44,15 @@ from training.synthesis.types import Order, Sample
 
 FILE = RESULTS / "directions.jsonl"
 TIMES = (0, 1, 2, 4, 8)
-FACTS = 24
-OTHERS = 48
+FACTS = 20
+OTHERS = 96
+# Rewritings of each of the other facts.
+TAUGHT = 8
 # Rows of a fact in one round over all of them; half are statements where there is anything else.
-ROWS = 8
+ROWS = 16
 STATEMENT = "{0.subject}の{0.relation}は{0.object}である。"
-FORWARD = "{0.subject}について、{0.relation}に当たる名だけを記す。"
-BACKWARD = "{0.relation}に当たるものが{0.object}である人について、名だけを記す。"
+FORWARD = "{0.subject}の{0.relation}は？"
+BACKWARD = "{0.object}を{0.relation}とする人は？"
 RELATIONS = (("師匠", "誰"), ("相棒", "誰"), ("故郷", "どこ"), ("愛読書", "何"))
 KATAKANA = (
     "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワ"
@@ -59,7 +61,7 @@ HIRAGANA = (
     "あいうえおかきくけこさしすせそたちつてとなにぬねのはひふへほまみむめもやゆよらりるれろわ"
 )
 LETTERS = 3
-STEPS = 1600
+STEPS = 1000
 
 
 def invented(seed: int) -> tuple[dict[int, list[Triple]], list[Triple]]:
@@ -115,9 +117,10 @@ def rows(seed: int, folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, 
             made += [told[at % k] for at in range(half)]
             how = [sample.origin.persona for sample in samples.get(one.subject, ())]
             known.append({"k": k, "triple": one, "told": [each["direction"] for each in how]})
+    samples = rewritten(others, TAUGHT, seed, folder)
     for one in others:
         asked = [asks(one, *way) for way in ((FORWARD, one.object), (BACKWARD, one.subject))]
-        made += [stated(one)] * (ROWS // 2) + asked * (ROWS // 4)
+        made += [stated(one), *asked] * 2 + [chat(sample) for sample in samples[one.subject]]
     return made, known
 
 
