@@ -359,9 +359,27 @@ def tables(lines: Sequence[dict[str, Any]]) -> str:
         ),
         markdown(("dirt", "right", "incomplete", "wrong", "absent", "symptoms named"), causes),
         markdown(("dirt", "found in the whole run", "runs with a false finding"), afterwards),
+        noise_table(lines),
         scores_table(lines),
     ]
     return "\n\n".join(parts)
+
+
+def noise_table(lines: Sequence[dict[str, Any]]) -> str:
+    """What the first dirty checkpoint looked like to the alarm, by when it came: the mean fall of
+    the genres and the checkpoint noise τ that the verdict reckoned with, in points."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for line in lines:
+        if line["kind"] != "none":
+            delay = outcome(line).delay
+            first = next(one for one in line["checkpoints"] if one["changed"])
+            groups.setdefault("never" if delay is None else str(delay), []).append(first)
+    rows = []
+    for delay, firsts in sorted(groups.items()):
+        genres = [genre for one in firsts for genre in one["genres"].values()]
+        fall, tau = (100 * mean([one[key] for one in genres]) for key in ("change", "tau"))
+        rows.append((delay, len(firsts), f"{fall:+.0f}", f"{tau:.0f}"))
+    return markdown(("alarm after", "runs", "mean change there", "mean τ there"), rows)
 
 
 def scores_table(lines: Sequence[dict[str, Any]]) -> str:
