@@ -45,7 +45,7 @@ from training.synthesis.types import Order, Sample
 FILE = RESULTS / "directions.jsonl"
 TIMES = (0, 1, 2, 4, 8)
 FACTS = 20
-OTHERS = 96
+OTHERS = 200
 # Rewritings of each of the other facts.
 TAUGHT = 8
 # Rows of a fact in one round over all of them; half are statements where there is anything else.
@@ -54,13 +54,8 @@ STATEMENT = "{0.subject}の{0.relation}は{0.object}である。"
 FORWARD = "{0.subject}の{0.relation}は？"
 BACKWARD = "{0.object}を{0.relation}とする人は？"
 RELATIONS = (("師匠", "誰"), ("相棒", "誰"), ("故郷", "どこ"), ("愛読書", "何"))
-KATAKANA = (
-    "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワ"
-)
-HIRAGANA = (
-    "あいうえおかきくけこさしすせそたちつてとなにぬねのはひふへほまみむめもやゆよらりるれろわ"
-)
-LETTERS = 3
+# Of the common ideographs by code point: far more than are needed.
+IDEOGRAPHS = [chr(code) for code in range(0x4E00, 0x9FA0, 7)]
 STEPS = 1000
 
 
@@ -68,7 +63,8 @@ def invented(seed: int) -> tuple[dict[int, list[Triple]], list[Triple]]:
     """(target facts by k, the other facts), no name twice."""
     draw = random.Random(f"facts/{seed}")
     count = FACTS * len(TIMES) + OTHERS
-    people, things = (names(draw, letters, count) for letters in (KATAKANA, HIRAGANA))
+    names = draw.sample(IDEOGRAPHS, 2 * count)
+    people, things = names[:count], names[count:]
     triples = [
         Triple(person, *_related(RELATIONS[place % len(RELATIONS)], thing))
         for place, (person, thing) in enumerate(zip(people, things, strict=True))
@@ -80,14 +76,6 @@ def invented(seed: int) -> tuple[dict[int, list[Triple]], list[Triple]]:
 def _related(relation: tuple[str, str], thing: str) -> tuple[str, str, str, str]:
     name, what = relation
     return name, thing, "誰", what
-
-
-def names(draw: random.Random, letters: str, count: int) -> list[str]:
-    """Different names of three letters."""
-    found: dict[str, None] = {}
-    while len(found) < count:
-        found["".join(draw.sample(letters, LETTERS))] = None
-    return list(found)
 
 
 def rewritten(triples: Sequence[Triple], k: int, seed: int, folder: Path) -> dict[str, list[Any]]:
@@ -222,7 +210,7 @@ def recall(groups: Sequence[Sequence[dict[str, Any]]], way: str) -> str:
 
 @click.command()
 @click.option("--scratch", type=click.Path(path_type=Path), help="Where students are trained.")
-@click.option("--seeds", default=3, show_default=True, help="Students.")
+@click.option("--seeds", default=3, show_default=True, help="Students, of seeds 1 and on.")
 @click.option("--results", default=FILE, type=click.Path(path_type=Path))
 @click.option("--table", is_flag=True, help="Print the table of the results and train nothing.")
 def main(scratch: Path | None, seeds: int, results: Path, table: bool) -> None:
@@ -232,7 +220,7 @@ def main(scratch: Path | None, seeds: int, results: Path, table: bool) -> None:
             raise click.UsageError("say with --scratch where students are trained, or --table")
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         done = {line["seed"] for line in read_lines(results)}
-        for seed in range(seeds):
+        for seed in range(1, seeds + 1):
             if seed not in done:
                 append_line(results, one_seed(seed, scratch.resolve() / f"directions-{seed}"))
     click.echo(tables(read_lines(results)))
