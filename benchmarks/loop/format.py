@@ -208,7 +208,7 @@ def points(lines: Sequence[dict[str, Any]], name: str, tasks: Sequence[str], met
 
 @click.command()
 @click.option("--scratch", type=click.Path(path_type=Path), help="Where students are trained.")
-@click.option("--seeds", default=3, show_default=True, help="Students.")
+@click.option("--seeds", default=3, show_default=True, help="Students, of seeds 1 and on.")
 @click.option("--results", default=FILE, type=click.Path(path_type=Path))
 @click.option("--table", is_flag=True, help="Print the tables of the results and train nothing.")
 def main(scratch: Path | None, seeds: int, results: Path, table: bool) -> None:
@@ -218,7 +218,7 @@ def main(scratch: Path | None, seeds: int, results: Path, table: bool) -> None:
             raise click.UsageError("say with --scratch where students are trained, or --table")
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         done = {line["seed"] for line in read_lines(results)}
-        for seed in range(seeds):
+        for seed in range(1, seeds + 1):
             if seed not in done:
                 append_line(results, one_seed(seed, scratch.resolve() / f"format-{seed}"))
     click.echo(tables(read_lines(results)))
