@@ -397,10 +397,13 @@ def scores_table(lines: Sequence[dict[str, Any]]) -> str:
 @click.command()
 @click.option("--scratch", type=click.Path(path_type=Path), help="Where runs are trained.")
 @click.option("--seeds", default=20, show_default=True, help="Runs of each kind.")
+@click.option("--only", default="", help="Numbers of the runs, with commas, in place of --seeds.")
 @click.option("--kinds", default="loops,none", show_default=True, help=f"Of {', '.join(KINDS)}.")
 @click.option("--results", default=FILE, type=click.Path(path_type=Path))
 @click.option("--table", is_flag=True, help="Print the tables of the results and train nothing.")
-def main(scratch: Path | None, seeds: int, kinds: str, results: Path, table: bool) -> None:
+def main(
+    scratch: Path | None, seeds: int, only: str, kinds: str, results: Path, table: bool
+) -> None:
     """Train the runs that the results lack, then print the tables."""
     if not table:
         if scratch is None:
@@ -409,7 +412,7 @@ def main(scratch: Path | None, seeds: int, kinds: str, results: Path, table: boo
         scratch.mkdir(parents=True, exist_ok=True)
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         done = {(line["kind"], line["seed"]) for line in read_lines(results)}
-        for number in range(seeds):
+        for number in map(int, only.split(",")) if only else range(seeds):
             for kind in kinds.split(","):
                 seed = FIRST_SEED[kind] + number
                 if (kind, seed) not in done:
