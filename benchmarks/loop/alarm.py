@@ -33,6 +33,7 @@ Fixed before the first counted run:
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import shutil
@@ -308,8 +309,9 @@ def recorded(folder: Path, evalset: Path, seed: int) -> dict[str, Any]:
 
 
 def mean(values: Sequence[float | None]) -> float:
+    """Of the values there are; no number where there are none."""
     known = [value for value in values if value is not None]
-    return sum(known) / len(known)
+    return sum(known) / len(known) if known else math.nan
 
 
 def tables(lines: Sequence[dict[str, Any]]) -> str:
