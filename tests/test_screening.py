@@ -164,24 +164,7 @@ def test_noise_is_found_where_checkpoints_move_more_than_items_say() -> None:
     still = [table(0.0) for _ in shifts]
     assert checkpoint_noise({MATH: moving})[MATH].tau2 > 0.08**2 / 4
     assert checkpoint_noise({MATH: still})[MATH].tau2 < 0.02**2
-    assert checkpoint_noise({MATH: moving[:2]})[MATH].tau2 == 0
-    assert checkpoint_noise({MATH: moving[:1]}) == {}
-
-
-def test_a_genre_that_fell_is_not_taken_to_stand_still() -> None:
-    """Its regressed checkpoints are left out, and the few that stay tell nothing of noise."""
-    random = np.random.default_rng(6)
-
-    def answered(shift: float) -> Items:
-        return scored((random.random(400) < 0.6 + shift).astype(float).tolist())
-
-    moving = [
-        {MATH: answered(shift), CODE: answered(shift)}
-        for shift in random.normal(0, 0.1, 5).tolist()
-    ]
-    found = checkpoint_noise({MATH: moving, CODE: moving[:2]})
-    assert found[MATH].tau2 > 0.05**2
-    assert found[CODE].tau2 > 0.05**2
+    assert checkpoint_noise({MATH: moving[:2]}) == {}
 
 
 def test_policies_that_make_no_sense_are_refused() -> None:

@@ -199,9 +199,8 @@ def confirm(
 
 
 def checkpoint_noise(series: Mapping[Genre, Sequence[Table]]) -> dict[Genre, CheckpointNoise]:
-    """τ² of each genre from the first samples of the run's checkpoints, in the order of steps: 0
-    until one genre has three. A genre with two, its others being regressions, takes what the other
-    genres say: that it fell before is no reason to think that it stands still.
+    """τ² of each genre from the first samples of the run's checkpoints, in the order of steps;
+    nothing for fewer than three checkpoints.
 
     series  the tables of the checkpoints that have the genre
     """
@@ -219,7 +218,7 @@ def checkpoint_noise(series: Mapping[Genre, Sequence[Table]]) -> dict[Genre, Che
             if all(item in row and row[item].first is not None for row in rows)
         ]
         clusters = [rows[0][item].cluster for item in common]
-        if len(rows) >= 2 and len(set(clusters)) >= 2:
+        if len(rows) >= 3 and len(set(clusters)) >= 2:
             scores = np.array([[row[item].first for row in rows] for item in common], dtype=float)
             made.append((genre, item_series(str(genre), range(len(rows)), scores, clusters)))
     if not made:
