@@ -98,6 +98,16 @@ def suspicions(stages: Sequence[Stage], earliest: int, latest: int) -> list[Susp
     return sorted(found, key=_size, reverse=True)
 
 
+def suspects(stages: Sequence[Stage], earliest: int, latest: int, since: int) -> list[Suspicion]:
+    """`suspicions` where a metric broke; where nothing changed there, those of the nearest change
+    before it, back to step `since`: a new corpus may show in the scores checkpoints late."""
+    found = suspicions(stages, earliest, latest)
+    steps = sorted({stage.step for stage in stages if since <= stage.step <= earliest})
+    for before, after in reversed(list(pairwise(steps))):
+        found = found or suspicions(stages, before, after)
+    return found
+
+
 def _size(found: Suspicion) -> float:
     # A phase or a learning rate has no weight: after the mixture's large changes, before its small.
     if found.kind in ("phase", "learning rate") or found.before is None or found.after is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.attribution import MovedTrait, Suspicion, suspicions, symptoms
+from harness.attribution import MovedTrait, Suspicion, suspects, symptoms
 from harness.items.schema import content_hash
 from harness.runs import Run
 from harness.store.regressions import Regression, Status, record, regressions, set_status
@@ -129,13 +129,10 @@ def analyse(
 
 
 def _suspects(run: Run, finding: Finding) -> tuple[Suspicion, ...]:
-    """What changed where it broke; where nothing did, what changed just before: a new corpus may
-    show in the scores a checkpoint late."""
-    found = suspicions(run.stages, finding.earliest, finding.latest)
-    if not found:
-        earlier = [stage.step for stage in run.stages if stage.step < finding.earliest]
-        found = suspicions(run.stages, max(earlier, default=finding.earliest), finding.earliest)
-    return tuple(found)
+    """What changed where it broke; where nothing did, what changed a checkpoint before."""
+    earlier = [stage.step for stage in run.stages if stage.step < finding.earliest]
+    since = max(earlier, default=finding.earliest)
+    return tuple(suspects(run.stages, finding.earliest, finding.latest, since))
 
 
 def _symptoms(run: Run, store: Path, finding: Finding) -> list[MovedTrait]:

@@ -39,6 +39,17 @@ def test_noise_is_unbiased_with_the_degrees_of_freedom_claimed() -> None:
     assert 2 * variances.mean() ** 2 / variances.var() == pytest.approx(claimed, rel=0.12)
 
 
+@pytest.mark.parametrize("checkpoints", [3, 4, 5])
+def test_noise_of_a_young_run_is_unbiased_too(checkpoints: int) -> None:
+    random = np.random.default_rng(11)
+    found = [detrended_noise(random.normal(0, 2, checkpoints)) for _ in range(6000)]
+    variances = np.array([one.variance for one in found if one])
+    df = found[0].df if found[0] else 0
+    assert variances.mean() == pytest.approx(4, rel=0.06)
+    # A variance on df degrees of freedom varies by 2/df of its square.
+    assert 2 * variances.mean() ** 2 / variances.var() == pytest.approx(df, rel=0.12)
+
+
 def test_events_are_not_noise_but_flapping_is() -> None:
     random = np.random.default_rng(2)
     calm = random.normal(0, 1, 50)

@@ -98,6 +98,11 @@ def test_a_prompt_ends_on_a_token_boundary() -> None:
         assert row.tokens[~row.learned].tolist() == ids(MERGED, prompt)
 
 
+def test_no_sample_is_no_document() -> None:
+    """`held_out: 0` keeps none, and a component may have none that it was not trained on."""
+    assert encode([], PLAIN) == []
+
+
 @pytest.mark.parametrize("name", ["text", "copy", "math", "format/copy"])
 def test_components_are_reproducible(name: str) -> None:
     first = component_samples(name, count=20, level=1, seed=3)

@@ -156,6 +156,25 @@ def test_a_run_from_first_to_fixed(run: Path, tiny_checkpoint: Path, tmp_path: P
     assert one_pass(watch).made == ()
 
 
+def test_what_changed_a_checkpoint_before_the_drop_is_suspected(
+    run: Path, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    """A corpus may do its harm slowly: it enters at 300, and math is low only at 400."""
+    store = tmp_path / "results.duckdb"
+    watch = make_watch(run, store, Skilled({400: {"math": 0.1}}))
+    web, both = {"web": 1.0}, {"web": 0.5, "chat": 0.5}
+    for step, mixture in ((100, web), (200, web), (300, both), (400, both)):
+        add(run, tiny_checkpoint, step, mixture)
+        one_pass(watch)
+    (row,) = regressions(store, status=["open"])
+    assert (row.genre, row.baseline_step, row.step) == ("math", 300, 400)
+    assert {(one["kind"], one["what"]) for one in row.cause} == {
+        ("entered", "chat"),
+        ("share", "web"),
+    }
+    assert {(one["since"], one["step"]) for one in row.cause} == {(200, 300)}
+
+
 def test_an_acknowledged_level_becomes_the_baseline(
     run: Path, tiny_checkpoint: Path, tmp_path: Path
 ) -> None:

@@ -201,8 +201,7 @@ def encode(samples: Iterable[Sample], tokenizer: Any) -> list[Encoded]:
     """Tokenizes samples exactly as the chat template renders them at evaluation."""
     samples = list(samples)
     if not samples:
-        # The tokenizer's batches cannot be empty.
-        return []
+        return []  # a tokenizer takes no empty batch
     prompts = [
         tokenizer.apply_chat_template(
             [{"role": "user", "content": sample.prompt}], tokenize=False, add_generation_prompt=True

@@ -28,6 +28,9 @@ _PEAK_KURTOSIS, _PEAK_ERROR = 2.3, 2.7
 # Least share of the squared standard error that is noise where checkpoints share items: no two of
 # them agree on more than nine tenths of what makes one item harder than another.
 _UNSHARED = 0.1
+# Second differences from which on an outlying one is bounded: of two never, of three only where its
+# square is 26 times the sum of the other two.
+_BOUNDABLE = 4
 _CONSISTENT = float(stats.chi2.cdf(_BOUND**2, 3) + _BOUND**2 * stats.chi2.sf(_BOUND**2, 1))
 
 
@@ -66,6 +69,10 @@ def detrended_noise(values: Sequence[float] | Floats) -> DetrendedNoise | None:
     noise, but a score that flaps throughout does. Degrees of freedom are (tr A)²/tr A² of the sum
     of squares, whose neighbours correlate by −2/3 and 1/6, times what bounding leaves.
 
+    Of fewer than four differences hardly one can stand out from the others: the M-scale would bound
+    nothing and yet make up for bounding. They get the plain mean, or the τ of a young run would
+    come out far too large and hide what falls in it.
+
     Raises ValueError: values not finite.
     """
     rows = finite(values)
@@ -74,6 +81,8 @@ def detrended_noise(values: Sequence[float] | Floats) -> DetrendedNoise | None:
         return None
     squares = np.square(rows[:-2] - 2 * rows[1:-1] + rows[2:]) / 6
     overlap = count + 2 * (max(count - 1, 0) * (2 / 3) ** 2 + max(count - 2, 0) / 36)
+    if count < _BOUNDABLE:
+        return DetrendedNoise(float(squares.mean()), count**2 / overlap)
     return DetrendedNoise(_m_scale(squares), _EFFICIENCY * count**2 / overlap)
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harness.attribution import suspicions, symptoms
+from harness.attribution import suspects, symptoms
 from harness.checkpoint import Checkpoint
 from harness.errors import HarnessError
 from harness.evaluate import items_hash
@@ -115,7 +115,9 @@ def judge(
     fixed, lasting = _follow_up(standing, verdicts)
     known = {(row.suite, row.genre) for row in lasting}
     fresh = [
-        _regression(watch, run, checkpoint, one, pools[one.suite, one.genre][-1][0], ids)
+        _regression(
+            watch, run, checkpoint, one, [row for row, _ in pools[one.suite, one.genre]], ids
+        )
         for one in verdicts
         if one.verdict == "regressed" and (one.suite, one.genre) not in known
     ]
@@ -352,14 +354,16 @@ def _regression(
     run: str,
     checkpoint: Checkpoint,
     verdict: GenreVerdict,
-    last_good: Watched,
+    pool: Sequence[Watched],
     ids: Mapping[str, str],
 ) -> Regression:
+    last_good = pool[-1]
     baseline = last_good.evidence["evaluations"][verdict.suite]
     candidate = ids[verdict.suite]
     told = lineage_of(watch.store, run)
-    stages = [told[one] for one in (last_good.fingerprint, checkpoint.fingerprint) if one in told]
-    changed = suspicions(stages, last_good.step, checkpoint.step or 0)
+    compared = [*(row.fingerprint for row in pool), checkpoint.fingerprint]
+    stages = [told[one] for one in compared if one in told]
+    changed = suspects(stages, last_good.step, checkpoint.step or 0, pool[0].step)
     seen = symptoms(watch.store, baseline, candidate, verdict.genre)
     suite = next(one for one in watch.suites if one.protocol.suite == verdict.suite)
     decision = verdict.decision.to_dict()
