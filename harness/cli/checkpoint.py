@@ -84,8 +84,8 @@ def show(target: str, as_json: bool, allow_pickle: bool) -> None:
             overflow="fold",
             no_wrap=heading != "checkpoint",
         )
-    for row in zip(*shown.values(), strict=True):
-        table.add_row(*row)
+    for line in zip(*shown.values(), strict=True):
+        table.add_row(*line)
     console = terminal()
     console.print(table)
     # A run's checkpoints mostly share their notes: say each once.
