@@ -37,16 +37,20 @@ def by_setting(lines: Iterable[Line]) -> Iterator[tuple[str, list[Line]]]:
 def print_targeting(lines: Iterable[Line]) -> None:
     for told, own in by_setting(lines):
         found = study(own)
-        arms = [arm for arm in dict.fromkeys(line["arm"] for line in own) if arm != BASE]
+        every = [arm for arm in dict.fromkeys(line["arm"] for line in own) if arm != BASE]
+        # Variants of a policy, such as `gap-rehearsed`, are in none of the families tested.
+        arms = [arm for arm in every if "-" not in arm]
+        variants = [arm for arm in every if "-" in arm]
         print(f"\n{told}; seeds {', '.join(map(str, found.seeds))}")
         lags = [f"{seed}: {', '.join(names)}" for seed, names in sorted(found.lagging.items())]
         print(f"Lagging by the steering items: {'; '.join(lags)}.\n")
-        _levels(found, [BASE, *arms])
+        _levels(found, [BASE, *every])
         _gains(found, [arm for arm in arms if arm != NONE])
         _losses(found, arms, BASE)
         _losses(found, [arm for arm in arms if arm != NONE], NONE)
-        _skills(own, [BASE, *arms])
-        _shares(own, arms)
+        _variants(found, variants)
+        _skills(own, [BASE, *every])
+        _shares(own, every)
         _doses(own)
 
 
@@ -117,6 +121,17 @@ def _losses(found: Study, arms: Sequence[str], other: str) -> None:
     lost = regressions(found, arms, other)
     rows = [[one.arm, one.place, _change(one.change), _p(one.p)] for one in lost]
     print(table(["arm", "place", "change", "p"], rows))
+
+
+def _variants(found: Study, variants: Sequence[str]) -> None:
+    if not variants:
+        return
+    print("Variants against their policy, points with 95 % intervals over seeds:\n")
+    rows = [
+        [arm, *(_change(against(found, arm, arm.partition("-")[0], place)) for place in MEANS)]
+        for arm in variants
+    ]
+    print(table(["arm", *MEANS], rows))
 
 
 def _skills(lines: Sequence[Line], arms: Sequence[str]) -> None:

@@ -33,8 +33,9 @@ this base, and are part of no figure):
   which is what the loop itself compares with, and against `none`, which rehearses more.
 
 Changed since: an error is never less than what the items alone make it (`analysis.contrast`), for
-two or three seeds agreed by chance; this only widens intervals. Added when the first seed of this had shown uniform samples close to what the student can reach: the
-same at three tenths of the budget, with seeds of its own.
+two or three seeds agreed by chance; this only widens intervals. Added when the first seed of this
+had shown uniform samples close to what the student can reach: the same at three tenths of the
+budget, with seeds of its own.
 
     python -m benchmarks.loop.targeting --steps 150 --samples 1800 --seeds 31,32,33,34,35
 

@@ -8,8 +8,8 @@ the reported seeds were run:
 
 - The demand is the `frontier` plan's lines for genres that lag, at `--samples` in all (that policy
   asks for what the student, and so a teacher little better, gets right at times; a trial of 60
-  steps with the `gap` plan had a teacher that could prove nothing of the sums it was asked); the questions are
-  `synthesize`'s, `POOL` times as many as are wanted, so that enough are left after proof.
+  steps with the `gap` plan had a teacher that could prove nothing of the sums it was asked). The
+  questions are `synthesize`'s, `POOL` times as many as are wanted, so that enough are left.
 - The teacher is a real checkpoint that errs: the seed's `uniform` arm, which has seen a little of
   everything. It answers each question once, at temperature `--temperature`; its wrong answers are
   its own, at its own rate. Nothing is planted.
