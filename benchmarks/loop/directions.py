@@ -11,10 +11,11 @@ turn; no teacher), the half of a fact's rows. Every fact of every k is seen in a
 are dealt to the facts by the seed.
 
 It is asked in two questions of this module, for B given A and for A given B, which no target fact
-is ever trained in, nor any wording like them. Other facts, stated as well and never asked, are
-trained in both: a student that fails a target knows how such a question is answered, from either
-side, and fails for want of the fact. Asked through `harness eval`'s path, greedily; right is
-the bare name (`strict`).
+is ever trained in (the forward one begins as the statement does, the backward one is close to a
+wording of the generator). Other facts, stated and rewritten as well and never asked, are trained in
+both: a student that fails a target knows how such a question is answered, from either side, and
+fails for want of the fact. Asked through `harness eval`'s path, greedily; right is the bare name
+(`strict`). Names are single characters, which a student this small can look up.
 
 Fixed before the first counted run: recall by k and direction, with intervals over facts and the
 range of seeds; k = 1 apart by the direction of its one rewriting. The reversal finding is that the
