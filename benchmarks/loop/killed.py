@@ -2,11 +2,11 @@
 
     python -m benchmarks.loop.killed --kills 10
 
-Two given rounds and a made one on a tiny model, twice, with real training, evaluation and synthesis
-(tests/loop_project.py). The second loop's process is sent SIGKILL after a time drawn between a few
-seconds and half of what the first one took, again and again. Equal are to be: every stage's inputs
-and outputs (hashes of plans, shards, mixtures; fingerprints of checkpoints; verdicts), and every
-score in the store.
+Two given rounds and a made one on a tiny model, with real training, evaluation and synthesis
+(tests/loop_project.py). A second loop's process is sent SIGKILL after a time drawn between two
+seconds and a fifth of what the first one took, again and again; one that ends before all kills are
+spent is compared, and another begun. Equal are to be every stage's inputs and outputs (hashes of
+plans, shards and mixtures, fingerprints of checkpoints, verdicts), and every score in the store.
 """
 
 from __future__ import annotations
@@ -34,24 +34,29 @@ def main(kills: int, seed: int) -> None:
         took = time.monotonic() - began
         click.echo(f"undisturbed: {len(record(whole))} stages in {took:.0f} s")
         draw = random.Random(seed)
-        at: list[str] = []
-        while len(at) < kills:
-            after = draw.uniform(3, took / 2)
-            if not _run(broken, after):
-                rows = _rows(broken)
-                click.echo(f"ended by itself after {len(at)} kills; it is begun anew")
-                write_project(Path(folder) / f"again-{len(at)}")
-                broken = Path(folder) / f"again-{len(at)}" / "loop.yaml"
+        done = 0
+        equal = []
+        while done < kills:
+            after = draw.uniform(2, took / 5)
+            if _run(broken, after):
+                done += 1
+                click.echo(f"kill {done}: after {after:.0f} s, {_rows(broken)} stages recorded")
                 continue
-            rows = _rows(broken)
-            at.append(f"{after:.0f} s, {rows} stages recorded")
-            click.echo(f"kill {len(at)}: after {at[-1]}")
+            # It came to its end between two kills; the next ones are another loop's.
+            equal.append(_is_equal(whole, broken))
+            broken = write_project(Path(folder) / f"broken-{done}")
         _run(broken, None)
-        same = outcome(whole) == outcome(broken)
-        scores = _scores(whole) == _scores(broken)
-        click.echo(f"stages equal: {same}; {len(_scores(whole)):,} scores equal: {scores}")
-        if not (same and scores):
+        equal.append(_is_equal(whole, broken))
+        if not all(equal):
             raise SystemExit(1)
+
+
+def _is_equal(whole: Path, broken: Path) -> bool:
+    stages = outcome(whole) == outcome(broken)
+    scores = _scores(whole)
+    same = scores == _scores(broken)
+    click.echo(f"{len(record(whole))} stages equal: {stages}; {len(scores):,} scores equal: {same}")
+    return stages and same
 
 
 def _run(loop: Path, kill_after: float | None) -> bool:
