@@ -99,8 +99,18 @@ class TerminatedError(BaseException):
     Exception: whoever tries something again must not try this again."""
 
 
+# Whether SIGTERM came: DuckDB turns what is raised within a query into an error of its own.
+_asked_to_end = threading.Event()
+
+
 def _terminated(number: int, frame: object) -> NoReturn:
+    _asked_to_end.set()
     raise TerminatedError
+
+
+def _end_terminated() -> NoReturn:
+    click.echo("terminated (SIGTERM); repeat the command to go on", err=True)
+    sys.exit(128 + signal.SIGTERM)
 
 
 def _default_termination() -> None:
@@ -124,8 +134,7 @@ def main() -> None:
         click.echo("interrupted; repeat the command to go on", err=True)
         sys.exit(130)
     except TerminatedError:
-        click.echo("terminated (SIGTERM); repeat the command to go on", err=True)
-        sys.exit(128 + signal.SIGTERM)
+        _end_terminated()
     except SystemExit as ended:
         # Where nobody reads the output any more click ends so, with a regression's status.
         if type(sys.stdout).__name__ == "_PacifyFlushWrapper":
@@ -137,6 +146,8 @@ def main() -> None:
         click.echo(visible(masked(shown.getvalue())), err=True, nl=False)
         sys.exit(USAGE_OR_DATA_ERROR)
     except Exception as error:
+        if _asked_to_end.is_set():
+            _end_terminated()
         if told := machine_fault(error):
             click.secho(f"error: {visible(masked(told))}", fg="red", err=True)
             sys.exit(USAGE_OR_DATA_ERROR)
