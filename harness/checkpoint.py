@@ -11,7 +11,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -73,7 +73,7 @@ class Checkpoint:
     context_length: int | None = None
     has_chat_template: bool = False
     notes: tuple[str, ...] = ()
-    stamp: Stamp = ()
+    stamp: Stamp = field(default=(), compare=False)
 
 
 class Lineage(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -47,7 +47,7 @@ def test_what_was_trained_may_not_change() -> None:
     moved["mixture"]["components"]["crawl"] = {"path": "elsewhere.jsonl"}
     assert "component crawl" in may_extend(settings(WEB, CRAWL), moved, 150)
     assert may_extend(settings(WEB, CRAWL), moved, 100) == ""
-    assert "width was 64, not 32" in may_extend(settings(WEB), settings(WEB, width=32), 10)
+    assert "width 64, not 32" in may_extend(settings(WEB), settings(WEB, width=32), 10)
 
 
 def test_a_learning_rate_that_falls_with_the_steps_left_cannot_be_extended() -> None:

@@ -46,9 +46,9 @@ def told(process: subprocess.Popen[str]) -> tuple[int, list[str]]:
 
 
 def small_files() -> None:
-    """No file of this process grows beyond 64 KiB: to a program, a disk without room."""
+    """No file of this process grows beyond 16 KiB: to a program, a disk without room."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, 65_536))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, 16_384))
 
 
 def test_a_store_that_cannot_grow_is_one_line(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_store_that_cannot_grow_is_one_line(tmp_path: Path) -> None:
     with judge_server() as server:
         status, lines = told(
             command(
-                *("eval", f"openai:{server.url}#model-1", "--suite", "basics", "--limit", "8"),
+                *("eval", f"openai:{server.url}#model-1", "--suite", "if-ja", "--limit", "8"),
                 *("--quiet", "--store", "s.duckdb"),
                 cwd=tmp_path,
                 before=small_files,
@@ -85,7 +85,7 @@ def test_termination_commits_what_is_in_hand(tmp_path: Path) -> None:
     store = tmp_path / "s.duckdb"
     with judge_server() as server:
         server.pause = 0.3
-        arguments = ("eval", f"openai:{server.url}#model-1", "--suite", "basics", "--quiet")
+        arguments = ("eval", f"openai:{server.url}#model-1", "--suite", "if-ja", "--quiet")
         options = ("--limit", "60", "--store", str(store))
         process = command(*arguments, *options, cwd=tmp_path)
         while len(server.bodies) < 24:

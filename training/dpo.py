@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from harness.checkpoint_files import inspect
+from harness.engines.prompt import first_line
 from harness.errors import HarnessError
-from harness.loading import weights_only
+from harness.loading import FILES_ONLY
 from training.chat_data import Data, Preference, preferences
 from training.chat_tokens import (
     EncodedPair,
@@ -143,11 +143,17 @@ def _reference(config: DpoConfig, model: Any) -> Any:
         return None
     from transformers import AutoModelForCausalLM
 
-    inspect(config.reference)
-    with quiet():
-        reference = AutoModelForCausalLM.from_pretrained(
-            config.reference, dtype=model.dtype, **weights_only(config.reference)
-        )
+    try:
+        with quiet():
+            # Nothing is unpickled.
+            reference = AutoModelForCausalLM.from_pretrained(
+                config.reference, dtype=model.dtype, use_safetensors=True, **FILES_ONLY
+            )
+    except (OSError, ValueError) as error:
+        raise HarnessError(
+            f"{config.reference}: cannot be loaded ({first_line(error)}); expected a Hugging Face "
+            "checkpoint with safetensors weights"
+        ) from None
     if reference.config.vocab_size != model.config.vocab_size:
         raise HarnessError(
             f"{config.reference}: a reference of {reference.config.vocab_size:,} tokens for a "

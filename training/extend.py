@@ -36,8 +36,8 @@ def claim_run(output: Path, settings: Mapping[str, Any]) -> None:
         if not same and states and not read_rollbacks(output):
             if why := may_extend(earlier, settings, read_position(states[-1]).step):
                 raise HarnessError(
-                    f"{path} belongs to a run that cannot go on with these settings: {why}; repeat "
-                    "its settings to continue it or choose another --output"
+                    f"{path} belongs to a run with {why}; repeat its settings to continue it or "
+                    "choose another --output"
                 )
             partial = path.with_suffix(".partial")
             partial.write_text(json.dumps(settings, ensure_ascii=False, indent=2), "utf-8")
@@ -46,8 +46,8 @@ def claim_run(output: Path, settings: Mapping[str, Any]) -> None:
 
 
 def may_extend(earlier: Mapping[str, Any], now: Mapping[str, Any], steps: int) -> str:
-    """Why a run under the settings `earlier`, which has trained for `steps`, cannot go on under
-    `now`; "" where it can.
+    """What keeps a run under the settings `earlier`, which has trained for `steps`, from going on
+    under `now`, as in "a run with ..."; "" where nothing does.
 
     Both hold their phases' lengths in steps (`phase_steps`). All but the mixture must be equal, the
     phases up to `steps` too, and the components that they weigh. The learning rate must not depend
@@ -56,24 +56,24 @@ def may_extend(earlier: Mapping[str, Any], now: Mapping[str, Any], steps: int) -
     for name, value in now.items():
         # What an earlier version did not know had its default.
         if name not in (_MIXTURE, "phase_steps") and name in earlier and earlier[name] != value:
-            return f"{name} was {earlier[name]}, not {value}"
+            return f"{name} {earlier[name]}, not {value}"
     if (
         "phase_steps" not in earlier
         or "phases" not in earlier[_MIXTURE]
         or "phases" not in now[_MIXTURE]
     ):
-        return "its mixture is not that of a file with phases"
+        return "another mixture, not one of a file with phases, which may be extended"
     if now["final_rate"] != 1:
         return (
             "its learning rate falls with the steps left; only with final_rate 1 it may be longer"
         )
     before, after = _trained(earlier, steps), _trained(now, steps)
     if before != after:
-        return f"the phases of its first {steps} steps were {before}, not {after}"
+        return f"other phases in its first {steps} steps: {before}, not {after}"
     parts = [settings[_MIXTURE]["components"] for settings in (earlier, now)]
     for name in {name for _, weights, _ in before for name in weights}:
         if parts[0][name] != parts[1].get(name):
-            return f"component {name} was {parts[0][name]}, not {parts[1].get(name)}"
+            return f"another component {name}: {parts[0][name]}, not {parts[1].get(name)}"
     return ""
 
 

@@ -121,10 +121,20 @@ def main() -> None:
     """Runs the command line; a HarnessError becomes one sentence and exit status 3. Keys and
     passwords are masked in whatever is printed of a fault."""
     mask_logs()
+    before = None
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, _terminated)
+        before = signal.signal(signal.SIGTERM, _terminated)
         # Processes that are forked off and ended by whoever made them have nothing to commit.
         os.register_at_fork(after_in_child=_default_termination)
+    try:
+        _run()
+    finally:
+        # Whoever called this from Python of their own gets their handling back.
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _run() -> NoReturn:
     try:
         status = harness.main(standalone_mode=False)
     except HarnessError as error:

@@ -12,7 +12,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -69,6 +69,13 @@ def connect(
         raise
     finally:
         connection.close()
+
+
+def roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    """Ends a transaction without its changes; where the fault has ended it, nothing is left to
+    undo, and that fault is the one to tell."""
+    with suppress(duckdb.Error):
+        connection.execute("ROLLBACK")
 
 
 def _open(path: Path, read_only: bool, wait: float) -> duckdb.DuckDBPyConnection:

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from harness.store.columns import COLUMNS
+from harness.store.database import roll_back
 
 # Tables of which a later batch's row replaces an earlier one with the same key.
 _REPLACED = {
@@ -65,7 +66,7 @@ def merge(connection: duckdb.DuckDBPyConnection, directories: Sequence[Path]) ->
         )
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        roll_back(connection)
         raise
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from harness.items.schema import content_hash
-from harness.store.database import connect
+from harness.store.database import connect, roll_back
 from harness.store.write import take_in
 
 # Rows that belong to evaluations and go with them, and what names no evaluation.
@@ -90,7 +90,7 @@ def plan(path: Path, policy: Policy, files: Sequence[Path] = ()) -> Plan:
         try:
             return _remove(connection, policy, files)
         finally:
-            connection.execute("ROLLBACK")
+            roll_back(connection)
 
 
 def prune(path: Path, policy: Policy, files: Sequence[Path] = ()) -> Plan:
