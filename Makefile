@@ -12,7 +12,7 @@ WORKERS ?= 2
 .PHONY: help install models demo test test-slow fuzz lint audit bench clean
 
 help:
-	@echo "make demo       train a small run, measure it and two open models, show the leaderboard"
+	@echo "make demo       a small run is trained, spoiled, taken back and taught what it lacks"
 	@echo "make test       the tests (under 15 minutes on 2 cores)"
 	@echo "make test-slow  the minutes-long tests"
 	@echo "make lint       ruff and mypy"
