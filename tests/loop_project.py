@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,10 @@ import yaml
 
 from harness.items.probes.catalogue import FAMILIES
 from harness.items.probes.generate import probes
+from harness.items.write import write_evalset
 from harness.store.loops import StageRow, loop_stages
 
 FAMILY_NAMES = ("math/arithmetic", "extraction/field", "reasoning/direction", "format/bracket")
-CARD = (
-    "---\nname: {}\nversion: 1\nlicence: Apache-2.0\nmade-by: probes\nreviewed: no\n---\nProbes.\n"
-)
 
 
 def write_project(folder: Path, **changes: Any) -> Path:
@@ -28,11 +25,7 @@ def write_project(folder: Path, **changes: Any) -> Path:
     families = [one for one in FAMILIES if one.name in FAMILY_NAMES]
     items = probes(families, levels=(1,), per_level=20)
     for name, part in (("steer", items[::2]), ("proof", items[1::2])):
-        evalset = folder / name
-        evalset.mkdir(parents=True, exist_ok=True)
-        rows = [json.dumps(stated(asdict(item)), ensure_ascii=False) for item in part]
-        (evalset / "items.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
-        (evalset / "card.md").write_text(CARD.format(name), encoding="utf-8")
+        write_evalset(folder / name, part, "Probes.")
     components = {
         "bracket": {"probe": "format/bracket"},
         "field": {"probe": "extraction/field"},
@@ -71,16 +64,6 @@ def write_project(folder: Path, **changes: Any) -> Path:
     for name, content in files.items():
         (folder / name).write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     return folder / "loop.yaml"
-
-
-def stated(value: Any) -> Any:
-    """What an evalset's file states: no setting that is left at nothing."""
-    if isinstance(value, dict):
-        kept = {name: stated(one) for name, one in value.items()}
-        return {name: one for name, one in kept.items() if one not in (None, "", [], {}, False, 0)}
-    if isinstance(value, list | tuple):
-        return [stated(one) for one in value]
-    return value
 
 
 def start(loop: Path, **streams: Any) -> subprocess.Popen[bytes]:

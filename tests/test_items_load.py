@@ -331,3 +331,13 @@ def test_find_evalset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("basic", "", "a\0b", "x" * 5000):
         with pytest.raises(HarnessError, match=r"no evalset .* expected one of .*basics"):
             find_evalset(name)
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    from harness.items.probes.generate import probes
+    from harness.items.write import write_evalset
+
+    found = probes(levels=(1, 2), per_level=2)
+    evalset = load_evalset(write_evalset(tmp_path / "mine", found, "Probes."))
+    assert evalset.name == "mine"
+    assert list(evalset.items) == found

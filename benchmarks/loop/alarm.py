@@ -46,10 +46,10 @@ from typing import Any, Literal
 
 import click
 
-from benchmarks.loop.asked import write_evalset
 from benchmarks.loop.raw_results import RESULTS, append_line, markdown, read_lines, share
 from harness.items.probes.catalogue import FAMILIES
 from harness.items.probes.generate import probes, training_samples
+from harness.items.write import write_evalset
 
 FILE = RESULTS / "alarm.jsonl"
 KINDS = ("loops", "none", "wrong")

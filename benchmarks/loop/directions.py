@@ -36,10 +36,11 @@ from typing import Any
 
 import click
 
-from benchmarks.loop.asked import ask, scores_by_id, write_evalset
+from benchmarks.loop.asked import ask, scores_by_id
 from benchmarks.loop.raw_results import RESULTS, append_line, markdown, mean_interval, read_lines
 from harness.gaps.plan import Line
 from harness.items.schema import FormatRule, Item
+from harness.items.write import write_evalset
 from training.synthesis.facts import Triple, facts
 from training.synthesis.types import Order, Sample
 

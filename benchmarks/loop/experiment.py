@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,23 +73,6 @@ def _fresh(
                 raise HarnessError(f"{family.name} has only {index} problems left; ask for fewer")
             used.add(content)
             yield replace(item, id=f"{family.name}/{key}/{index}", cluster=None)
-
-
-def write_items(items: Sequence[Item], path: Path) -> Path:
-    """As a file that `harness synthesize --against` reads."""
-    rows = (json.dumps(_stated(asdict(item)), ensure_ascii=False) + "\n" for item in items)
-    path.write_text("".join(rows), encoding="utf-8")
-    return path
-
-
-def _stated(value: Any) -> Any:
-    """What an evalset's file states: no setting that is left at nothing."""
-    if isinstance(value, dict):
-        kept = {name: _stated(one) for name, one in value.items()}
-        return {name: one for name, one in kept.items() if one not in (None, "", [], {}, False, 0)}
-    if isinstance(value, list | tuple):
-        return [_stated(one) for one in value]
-    return value
 
 
 @dataclass(frozen=True)

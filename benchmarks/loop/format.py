@@ -36,11 +36,12 @@ from typing import Any
 
 import click
 
-from benchmarks.loop.asked import ask, write_evalset
+from benchmarks.loop.asked import ask
 from benchmarks.loop.raw_results import RESULTS, append_line, markdown, read_lines
 from harness.gaps.plan import Line
 from harness.items.probes.catalogue import FAMILIES
 from harness.items.probes.generate import probes, training_draw
+from harness.items.write import write_evalset
 from training.synthesis.drills import drill
 from training.synthesis.questions import STATEMENTS
 from training.synthesis.types import Order, Sample

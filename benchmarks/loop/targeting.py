@@ -62,13 +62,13 @@ from benchmarks.loop.experiment import (
     read_lines,
     steer,
     timed,
-    write_items,
 )
 from benchmarks.loop.student import make_tokenizer, share_of, train, write_corpus
 from benchmarks.loop.tables import print_targeting
 from harness.gaps.measure import Gaps
 from harness.gaps.next_round import next_round
 from harness.gaps.plan import Plan
+from harness.items.write import write_items
 
 RESULTS = Path(__file__).parent / "results" / "targeting.jsonl"
 POLICIES = ("uniform", "gap", "learnable", "frontier")
@@ -96,7 +96,7 @@ def run_seed(seed: int, arms: list[str], work: Path, results: Results) -> None:
         about: dict[str, Any] = {}
         if arm != "none":
             if against is None:
-                proof = write_items(sets.proof, home / "proof.jsonl")
+                proof = write_items(home / "proof.jsonl", sets.proof)
                 against = Decontamination.build(home / "steering.duckdb", [proof])
             plan = make_plan(home / "steering.duckdb", gaps, arm, told["samples"], seed)
             added, about = synthesized(plan, home / "synthesized" / arm, against)

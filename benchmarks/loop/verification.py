@@ -42,7 +42,6 @@ from benchmarks.loop.experiment import (
     read_lines,
     steer,
     timed,
-    write_items,
 )
 from benchmarks.loop.student import SHARE, train
 from benchmarks.loop.tables import print_verification
@@ -51,6 +50,7 @@ from benchmarks.loop.targeting import corpus_of, make_plan, synthesized, trained
 from harness.checkpoint import discover
 from harness.engines.types import Message
 from harness.gaps.plan import Plan
+from harness.items.write import write_items
 from training.synthesis.shards import Row, read_shard, write_shard
 
 RESULTS = TARGETING.with_name("verification.jsonl")
@@ -113,7 +113,7 @@ def prepared(
     plan = make_plan(store, steer(student, store, told["goal"]), POLICY, told["samples"], seed)
     lines = demanded(plan, lagging, told["samples"])
     sets = draw_sets(seed, told["steering"], told["proof"])
-    against = Decontamination.build(store, [write_items(sets.proof, home / "proof.jsonl")])
+    against = Decontamination.build(store, [write_items(home / "proof.jsonl", sets.proof)])
     wide = tuple(replace(line, samples=POOL * line.samples) for line in lines)
     # A seed of its own: the teacher has seen none of these questions because of this plan.
     asked = replace(plan, lines=wide, seed=seed + 10_000)

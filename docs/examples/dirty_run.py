@@ -15,7 +15,6 @@ The evalset shares no number and no name with anything that is trained on.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ import yaml
 
 from harness.items.probes.catalogue import FAMILIES
 from harness.items.probes.generate import probes, training_samples
+from harness.items.write import write_evalset
 
 # Share of each family in the clean mixture.
 CLEAN = {
@@ -53,15 +53,9 @@ LENGTH = 28
 def main(folder: Path, clean: int, dirty: int, after: int, save_every: int, seed: int) -> None:
     """Writes everything that the run needs into FOLDER."""
     families = [one for one in FAMILIES if one.name in CLEAN]
-    evalset = folder / "evalset"
-    evalset.mkdir(parents=True, exist_ok=True)
     found = probes(families, levels=(1,), per_level=24)
-    rows = (json.dumps(_stated(asdict(item)), ensure_ascii=False) for item in found)
-    (evalset / "items.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    (evalset / "card.md").write_text(
-        "---\nname: spoiled\nversion: 1\nlicence: Apache-2.0\nmade-by: probes\nreviewed: no\n---\n"
-        "Evaluation probes of the families that the run is trained on.\n",
-        encoding="utf-8",
+    write_evalset(
+        folder / "evalset", found, "Evaluation probes of the families that the run is trained on."
     )
     with (folder / "dirty.jsonl").open("w", encoding="utf-8") as file:
         for item in training_samples(families, levels=(1,), count=6000, seed=seed + 1):
@@ -97,16 +91,6 @@ def main(folder: Path, clean: int, dirty: int, after: int, save_every: int, seed
         text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False)
         (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
     click.echo(f"{folder}: {len(found)} items; harness train pretrain {folder / 'pretrain.yaml'}")
-
-
-def _stated(value: Any) -> Any:
-    """What an evalset's file states: no setting that is left at nothing."""
-    if isinstance(value, dict):
-        kept = {name: _stated(one) for name, one in value.items()}
-        return {name: one for name, one in kept.items() if one not in (None, "", [], {}, False, 0)}
-    if isinstance(value, list | tuple):
-        return [_stated(one) for one in value]
-    return value
 
 
 if __name__ == "__main__":

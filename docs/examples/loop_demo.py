@@ -17,7 +17,6 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ import yaml
 from harness.items.probes.catalogue import FAMILIES
 from harness.items.probes.family import Family
 from harness.items.probes.generate import probes, training_samples
+from harness.items.write import write_evalset
 from training.data import Sample, boilerplate, inventory_texts
 from training.tokenizer import CHAT_PREFIX, CHAT_SUFFIX, build_tokenizer, save_tokenizer
 
@@ -71,8 +71,8 @@ def main(
     """Writes everything that the loop needs into FOLDER."""
     folder.mkdir(parents=True, exist_ok=True)
     families = [one for one in FAMILIES if one.name in COMMON or one.name in RARE]
-    write_items(folder / "steer", families, STEER, part=0)
-    write_items(folder / "proof", families, PROOF, part=1)
+    write_part(folder / "steer", families, STEER, part=0)
+    write_part(folder / "proof", families, PROOF, part=1)
     write_tokenizer(folder / "tokenizer", families)
     mixture = write_corpora(folder, families, web, crawl, seed)
     write_yaml(folder / "mixture.yaml", mixture)
@@ -122,19 +122,11 @@ def main(
     )
 
 
-def write_items(place: Path, families: Sequence[Family], count: int, part: int) -> None:
+def write_part(place: Path, families: Sequence[Family], count: int, part: int) -> None:
     """An evalset of the level-1 probes of one of two parts, `count` of each family."""
-    place.mkdir(exist_ok=True)
     # Every second item is worded as training is; in other words so small a model is lost.
     drawn = probes(families, levels=(1,), per_level=2 * count, part=part, parts=2)
-    found = [item for item in drawn if item.seen]
-    rows = (json.dumps(stated(asdict(item)), ensure_ascii=False) for item in found)
-    (place / "items.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    (place / "card.md").write_text(
-        f"---\nname: {place.name}\nversion: 1\nlicence: Apache-2.0\nmade-by: probes\n"
-        "reviewed: no\n---\nGenerated level-1 probes.\n",
-        encoding="utf-8",
-    )
+    write_evalset(place, [item for item in drawn if item.seen], "Generated level-1 probes.")
 
 
 def write_tokenizer(place: Path, families: Sequence[Family]) -> None:
@@ -209,14 +201,6 @@ def write_chats(path: Path, samples: Iterable[Sample]) -> None:
 
 def write_yaml(path: Path, content: Any) -> None:
     path.write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False), encoding="utf-8")
-
-
-def stated(value: Any) -> Any:
-    """What an evalset's file states: no setting that is left at nothing."""
-    if isinstance(value, dict):
-        kept = {name: stated(one) for name, one in value.items()}
-        return {name: one for name, one in kept.items() if one not in (None, "", [], {})}
-    return [stated(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 if __name__ == "__main__":

@@ -15,9 +15,7 @@ from __future__ import annotations
 import json
 import random
 from collections import defaultdict, deque
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -27,6 +25,7 @@ from harness.engines.types import Message, Request, Sampling
 from harness.items.probes.catalogue import FAMILIES
 from harness.items.probes.generate import probes, training_samples
 from harness.items.schema import Item
+from harness.items.write import write_evalset
 from harness.scoring.score import score_answer
 
 # What the base of the examples has seen, and what it has not.
@@ -68,13 +67,7 @@ def evalset(output: Path, per_family: int) -> None:
     """Evaluation items of the same families, of level 1."""
     families = [one for one in FAMILIES if one.name in (*OLD, *NEW)]
     found = probes(families, levels=(1,), per_level=per_family)
-    output.mkdir(parents=True, exist_ok=True)
-    with (output / "items.jsonl").open("w", encoding="utf-8") as file:
-        for item in found:
-            file.write(json.dumps(_stated(asdict(item)), ensure_ascii=False) + "\n")
-    header = ("name: tiny", "version: 1", "licence: Apache-2.0", "made-by: probes", "reviewed: no")
-    text = "---\n" + "\n".join(header) + "\n---\nEvaluation probes of the tiny examples.\n"
-    (output / "card.md").write_text(text, encoding="utf-8")
+    write_evalset(output, found, "Evaluation probes of the tiny examples.")
     click.echo(f"{output}: {len(found)} items of {len(families)} families")
 
 
@@ -113,13 +106,6 @@ def pairs(checkpoint: Path, output: Path, questions: int, samples: int) -> None:
             }
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
     click.echo(f"{output}: {len(both):,} pairs from {questions:,} questions")
-
-
-def _stated(value: Any) -> Any:
-    """Without the entries that say nothing."""
-    if isinstance(value, dict):
-        return {name: _stated(one) for name, one in value.items() if one not in (None, "", (), [])}
-    return value
 
 
 def _turns(item: Item, answer: str = "") -> list[dict[str, str]]:
