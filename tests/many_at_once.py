@@ -311,7 +311,8 @@ def _wrong(store: Path, workers: list[Worker], voter: Voter) -> list[str]:
         for number, worker in enumerate(workers[: LISTS + 1])
         for round in range(worker.round + 1)
     }
-    measured = Counter(row.checkpoint for row in queries.evaluations(store))
+    # A served model is named with its host behind it.
+    measured = Counter(row.checkpoint.partition("@")[0] for row in queries.evaluations(store))
     faults += [
         f"{name}: {measured[name]} evaluations of {len(SUITES.split(','))}"
         for name in sorted(asked)

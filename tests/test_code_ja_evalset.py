@@ -120,5 +120,6 @@ def test_hidden_tests_notice_mistakes(name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_card_shows_how_many_mutants_die() -> None:
     assert "\n".join(table()) in EVALSET.card

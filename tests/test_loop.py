@@ -151,7 +151,10 @@ def test_a_command_that_fails_names_itself_and_its_lock_keeps_others_away(
 
 
 @pytest.mark.slow
-def test_a_loop_that_is_killed_again_and_again_ends_as_an_unbroken_one(tmp_path: Path) -> None:
+@pytest.mark.timeout(1800)
+def test_a_loop_that_is_killed_again_and_again_ends_as_an_unbroken_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole, broken = (write_project(tmp_path / name) for name in ("whole", "broken"))
     process = start(whole)
     assert process.wait() == 0
@@ -170,5 +173,6 @@ def test_a_loop_that_is_killed_again_and_again_ends_as_an_unbroken_one(tmp_path:
     assert start(broken).wait() == 0
 
     assert outcome(broken) == outcome(whole)
+    monkeypatch.chdir(broken.parent)
     owed, _ = owed_by(load_loop(broken, broken.parent / "results.duckdb"))
     assert not isinstance(owed, Next)
