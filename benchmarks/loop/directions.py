@@ -25,7 +25,6 @@ backward recall at k = 0 is near 0 while the forward is not.
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import time
@@ -37,7 +36,7 @@ from typing import Any
 import click
 
 from benchmarks.loop.asked import ask, scores_by_id
-from benchmarks.loop.raw_results import RESULTS, append_line, markdown, mean_interval, read_lines
+from benchmarks.loop.raw_results import RESULTS, markdown, mean_interval, read_lines, run_owed
 from harness.gaps.plan import Line
 from harness.items.schema import FormatRule, Item
 from harness.items.write import write_evalset
@@ -218,13 +217,7 @@ def recall(groups: Sequence[Sequence[dict[str, Any]]], way: str) -> str:
 def main(scratch: Path | None, seeds: int, results: Path, table: bool) -> None:
     """Train the students that the results lack, then print the table."""
     if not table:
-        if scratch is None:
-            raise click.UsageError("say with --scratch where students are trained, or --table")
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
-        done = {line["seed"] for line in read_lines(results)}
-        for seed in range(1, seeds + 1):
-            if seed not in done:
-                append_line(results, one_seed(seed, scratch.resolve() / f"directions-{seed}"))
+        run_owed(results, seeds, scratch, "directions", one_seed)
     click.echo(tables(read_lines(results)))
 
 

@@ -24,7 +24,6 @@ choice. The check is that choice itself, the knowledge, moves little.
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import time
@@ -37,7 +36,7 @@ from typing import Any
 import click
 
 from benchmarks.loop.asked import ask
-from benchmarks.loop.raw_results import RESULTS, append_line, markdown, read_lines
+from benchmarks.loop.raw_results import RESULTS, markdown, read_lines, run_owed
 from harness.gaps.plan import Line
 from harness.items.probes.catalogue import FAMILIES
 from harness.items.probes.generate import probes, training_draw
@@ -214,13 +213,7 @@ def points(lines: Sequence[dict[str, Any]], name: str, tasks: Sequence[str], met
 def main(scratch: Path | None, seeds: int, results: Path, table: bool) -> None:
     """Train the students that the results lack, then print the tables."""
     if not table:
-        if scratch is None:
-            raise click.UsageError("say with --scratch where students are trained, or --table")
-        os.environ.setdefault("OMP_NUM_THREADS", "1")
-        done = {line["seed"] for line in read_lines(results)}
-        for seed in range(1, seeds + 1):
-            if seed not in done:
-                append_line(results, one_seed(seed, scratch.resolve() / f"format-{seed}"))
+        run_owed(results, seeds, scratch, "format", one_seed)
     click.echo(tables(read_lines(results)))
 
 

@@ -4,9 +4,12 @@ the intervals and tables that are made of them."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+import click
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -31,6 +34,24 @@ def append_line(path: Path, row: dict[str, Any]) -> None:
     torn = path.is_file() and not path.read_bytes().endswith(b"\n") and path.stat().st_size
     with path.open("a", encoding="utf-8") as file:
         file.write(("\n" if torn else "") + json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def run_owed(
+    path: Path,
+    seeds: int,
+    scratch: Path | None,
+    name: str,
+    one_seed: Callable[[int, Path], dict[str, Any]],
+) -> None:
+    """Runs the seeds from 1 on that a file of results lacks, each in SCRATCH/NAME-SEED. Raises
+    click.UsageError without a place to train in."""
+    if scratch is None:
+        raise click.UsageError("say with --scratch where students are trained, or --table")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    done = {line["seed"] for line in read_lines(path)}
+    for seed in range(1, seeds + 1):
+        if seed not in done:
+            append_line(path, one_seed(seed, scratch.resolve() / f"{name}-{seed}"))
 
 
 def exact_interval(count: int, of: int) -> tuple[float, float]:

@@ -67,11 +67,3 @@ def loop_stages(path: Path, run: str) -> list[StageRow]:
         StageRow(**row | {name: json.loads(row[name]) for name in ("inputs", "outputs")})
         for row in found
     ]
-
-
-def loop_runs(path: Path) -> list[str]:
-    """The runs that a loop has trained, by name."""
-    refresh(path)
-    with connect(path, read_only=True) as connection:
-        rows = connection.execute("SELECT DISTINCT run FROM loop_stages ORDER BY run").fetchall()
-    return [row[0] for row in rows]

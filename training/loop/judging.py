@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from harness.store.regressions import Regression
     from harness.store.watched import Watched
 
-# A part of the mixture that took as much as this before the round began is no suspect by itself.
+# What makes a component a suspect: it came, or took more of the mixture.
 _KINDS = ("entered", "share")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from harness.store.loops import StageRow, add_stage, loop_stages
@@ -46,16 +46,21 @@ def run_loop(loop: Loop, told: Told, say: Callable[[str], None]) -> Stop:
     check_apart(loop)
     with alone(loop.home, say):
         while True:
-            owed, state = owed_by(loop)
+            record = loop_stages(loop.store, loop.run)
+            owed, state = owed_after(loop, record)
             if isinstance(owed, Stop):
                 return owed
             told(owed)
-            told(_do(loop, state, owed))
+            told(_do(loop, state, owed, len(record) + 1))
 
 
 def owed_by(loop: Loop) -> tuple[Next | Stop, State]:
     """What a loop owes next, and where it is."""
-    record = loop_stages(loop.store, loop.run)
+    return owed_after(loop, loop_stages(loop.store, loop.run))
+
+
+def owed_after(loop: Loop, record: Sequence[StageRow]) -> tuple[Next | Stop, State]:
+    """As `owed_by`, for a record that was read already."""
     state = replay(record)
     config = loop.config
     # Goals end a loop between rounds, once the checkpoint that stands was asked what proves.
@@ -71,12 +76,12 @@ def owed_by(loop: Loop) -> tuple[Next | Stop, State]:
     return owed, state
 
 
-def _do(loop: Loop, state: State, owed: Next) -> StageRow:
+def _do(loop: Loop, state: State, owed: Next, number: int) -> StageRow:
     began = time.monotonic()
     inputs, outputs = _STAGES[owed.stage](loop, state, owed.round)
     row = StageRow(
         run=loop.run,
-        number=len(loop_stages(loop.store, loop.run)) + 1,
+        number=number,
         round=owed.round.number,
         phase=owed.round.phase,
         made=owed.round.made,
