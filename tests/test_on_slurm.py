@@ -25,13 +25,14 @@ pytest.importorskip("submitit", reason="submitit is not installed: pip install '
 # Quick tasks: one that goes well, one that fails with a sentence.
 GOOD, BAD = Task(("--help",)), Task(("/absent",))
 
+# The tasks run the copy, as with Slurm: submitit moves its file away once this has answered.
 SBATCH = """#!/bin/bash
 cp "$1" {folder}/submitted.sh
 echo "Submitted batch job 77"
 for task in 0 1; do
   SLURM_JOB_ID=$((78 + task)) SLURM_ARRAY_JOB_ID=77 SLURM_ARRAY_TASK_ID=$task \\
   SLURM_JOB_NUM_NODES=1 SLURM_NTASKS=1 SLURM_NODEID=0 SLURM_PROCID=0 SLURM_LOCALID=0 \\
-  SLURM_JOB_NODELIST=here bash "$1" > /dev/null 2>&1 &
+  SLURM_JOB_NODELIST=here bash {folder}/submitted.sh > /dev/null 2>&1 &
 done
 """
 SRUN = """#!/bin/bash
