@@ -44,6 +44,8 @@ while [[ "$1" == --* ]]; do
   shift
 done
 place() { local text=${1//%a/$SLURM_ARRAY_TASK_ID}; echo "${text//%t/0}"; }
+# submitit makes the folder of a task's logs when it hears the job's number, maybe after this.
+mkdir -p "$(dirname "$(place "$out")")"
 exec "$@" > "$(place "$out")" 2> "$(place "$err")"
 """
 SACCT = """#!/bin/bash
@@ -91,6 +93,7 @@ def test_processes_of_this_machine(tmp_path: Path) -> None:
     check_ends(*ended([GOOD, BAD], tmp_path / "logs", {"time": "5"}, "local"))
 
 
+@pytest.mark.timeout(120)
 def test_an_array_job_with_the_users_options(tmp_path: Path, slurm: Path) -> None:
     options = {
         "partition": "gpu",
