@@ -15,12 +15,14 @@ pytest.importorskip("trl")
 
 from harness.checkpoint import Lineage, discover, write_lineage
 from harness.errors import HarnessError
+from harness.store.database import connect
 from harness.store.watched import Watched, add_watched
 from tests.conftest import make_checkpoint
 from tests.finetune_runs import chat, losses, write_jsonl
 from training.callbacks import HarnessCallback
 from training.chat_data import Source
 from training.hook import HarnessHook, evaluate_config, harness_hook
+from training.run_directory import put_checkpoints_aside
 from training.sft import SftConfig, sft
 
 QUESTIONS = [f"問{a}{b}" for a in "あいうえお" for b in "かきくけこ"]
@@ -114,6 +116,18 @@ def test_a_real_regression_rolls_back_to_the_last_good_checkpoint(
     assert "run/step_000020: good" in told
     assert "run/step_000030: critical in own reasoning: rollback to step 20" in told
     assert (run / "harness_watch.log").is_file() == (how == "process")
+    put_checkpoints_aside(run, 20, "1")
+    hook(place(run, 30, learned), 30, 30)
+    hook.close()
+    assert lines[-1].startswith("run/step_000030: good")
+    with connect(tmp_path / "s.duckdb", read_only=True) as connection:
+        names = connection.execute("SELECT name FROM checkpoints ORDER BY name").fetchall()
+        assert [name for (name,) in names] == [
+            "run/rolled_back/1/step_000030",
+            *(f"run/step_0000{step}" for step in (10, 20, 30)),
+        ]
+        broken = connection.execute("SELECT DISTINCT status, fixed_at_step FROM regressions")
+        assert broken.fetchall() == [("fixed", 20)]
 
 
 def judged(store: Path, hook: HarnessHook, run: Path, verdicts: dict[int, str]) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from harness.errors import HarnessError
 from training.extend import may_extend, roll_back
+from training.run_directory import put_aside
 
 COMPONENTS = {"web": {"probe": "text"}, "crawl": {"path": "crawl.jsonl"}}
 WEB = {"name": "web", "weights": {"web": 1.0}, "steps": 100}
@@ -67,7 +68,9 @@ def test_a_run_is_taken_back_to_a_step_whose_state_is_kept_and_twice_is_once(
     roll_back(tmp_path, 120, "round-02")
 
     assert [path.name for path in sorted(tmp_path.glob("step_*"))] == ["step_000100", "step_000120"]
-    assert [path.name for path in (tmp_path / "rolled_back/round-02").iterdir()] == ["step_000140"]
+    (aside,) = put_aside(tmp_path)
+    assert (aside.branch, aside.step) == ("rolled_back/round-02", 120)
+    assert [path.name for path in aside.checkpoints] == ["step_000140"]
     assert [path.name for path in sorted((tmp_path / "megatron").iterdir())] == [
         "iter_0000100",
         "iter_0000120",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from training.run_directory import checkpoint_path, checkpoints, claim
+from training.run_directory import checkpoint_path, checkpoints, claim, put_checkpoints_aside
 
 SETTINGS = "pretrain.json"
 # Settings that the mixture of a file takes the place of.
@@ -113,11 +113,7 @@ def put_aside(output: Path, step: int, name: str) -> None:
     """Moves the checkpoints after `step` into `rolled_back/NAME`, and drops the states."""
     from training.megatron_state import saved_states, state_path
 
-    aside = output / "rolled_back" / name
-    aside.mkdir(parents=True, exist_ok=True)
-    for path in checkpoints(output):
-        if path.name > checkpoint_path(output, step).name:
-            path.rename(aside / path.name)
+    put_checkpoints_aside(output, step, name)
     for state in saved_states(output / "megatron"):
         if state.name > state_path(output / "megatron", step).name:
             shutil.rmtree(state)

@@ -97,6 +97,7 @@ class HarnessHook:
             elif self.config.how == "process":
                 self._judge_beside()
             self._take_log()
+            self._part_from_put_aside()
             return self._decide()
         except HarnessError as error:
             self.log(f"{path.name}: not evaluated: {error}")
@@ -116,6 +117,7 @@ class HarnessHook:
                     self._judge_beside()
                     self._process.wait()
             self._take_log()
+            self._part_from_put_aside()
             return self._decide()
         except HarnessError as error:
             self.log(f"not evaluated: {error}")
@@ -128,6 +130,27 @@ class HarnessHook:
         assert self.run is not None
         if (self.run / NAME).is_file():
             import_training(self.run, store=self._watch().store)
+
+    def _part_from_put_aside(self) -> None:
+        """Makes what the trainer has put aside since, after a decision to roll back, a run of its
+        own in the store: later checkpoints of the same steps are others."""
+        from harness.checkpoint import discover
+        from harness.store.watched import mark_rolled_back
+        from training.run_directory import put_aside
+
+        assert self.run is not None
+        standing = [row for row in self._rows(self._watch()) if row.stands]
+        for aside in put_aside(self.run):
+            paths = {int(path.name.removeprefix("step_")): path for path in aside.checkpoints}
+            away = [
+                row
+                for row in standing
+                if row.step in paths
+                and discover(str(paths[row.step]))[0].fingerprint == row.fingerprint
+            ]
+            for name in {row.run for row in away}:
+                prints = [row.fingerprint for row in away if row.run == name]
+                mark_rolled_back(self._watch().store, name, prints, aside.step, aside.branch)
 
     def _begin(self, run: Path) -> None:
         from harness.regression.policy_file import load_policy
@@ -253,7 +276,9 @@ class HarnessHook:
         if self.config.on_critical == "log":
             return CONTINUE
         good = [
-            one.step for one in rows if one.step < row.step and one.verdict in ("first", "good")
+            one.step
+            for one in rows
+            if one.step < row.step and one.stands and one.verdict in ("first", "good")
         ]
         if self.config.on_critical == "rollback" and good:
             return ("rollback", max(good))

@@ -5,10 +5,27 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
+
+ASIDE = "rolled_back"
+_BACK = "rolled_back.json"
+
+
+@dataclass(frozen=True)
+class PutAside:
+    """What a run was taken back from.
+
+    branch  of these checkpoints, under the run's directory: rolled_back/NAME
+    step    that the run was taken back to
+    """
+
+    branch: str
+    step: int
+    checkpoints: tuple[Path, ...]
 
 
 def checkpoint_path(output: Path, step: int) -> Path:
@@ -18,6 +35,29 @@ def checkpoint_path(output: Path, step: int) -> Path:
 def checkpoints(output: Path) -> list[Path]:
     """The complete checkpoints of a run, by step."""
     return sorted(path for path in output.glob("step_*") if path.is_dir())
+
+
+def put_checkpoints_aside(output: Path, step: int, name: str) -> None:
+    """Moves the checkpoints after `step` into `rolled_back/NAME`. Where it was killed, it is done
+    again."""
+    aside = output / ASIDE / name
+    aside.mkdir(parents=True, exist_ok=True)
+    (aside / _BACK).write_text(json.dumps({"to_step": step}), encoding="utf-8")
+    for path in checkpoints(output):
+        if path.name > checkpoint_path(output, step).name:
+            path.rename(aside / path.name)
+
+
+def put_aside(output: Path) -> list[PutAside]:
+    """What was put aside of a run, by branch."""
+    return [
+        PutAside(
+            f"{ASIDE}/{told.parent.name}",
+            json.loads(told.read_text(encoding="utf-8"))["to_step"],
+            tuple(checkpoints(told.parent)),
+        )
+        for told in sorted((output / ASIDE).glob(f"*/{_BACK}"))
+    ]
 
 
 def claim(output: Path, settings: Mapping[str, Any], name: str = "pretrain.json") -> None:

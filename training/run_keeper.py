@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shutil
 import signal
@@ -19,7 +18,7 @@ from transformers import TrainerCallback
 
 from harness.errors import HarnessError
 from training.hook import CONTINUE, Decision, Hook, name_of
-from training.run_directory import checkpoint_path, publish
+from training.run_directory import checkpoint_path, publish, put_checkpoints_aside
 from training.training_log import append_line
 
 # Inside a trainer's own checkpoint: it was written to its end.
@@ -233,15 +232,10 @@ def roll_back(output: Path, step: int) -> int:
             "raise keep_states"
         )
     number = rollbacks(output) + 1
-    aside = output / "rolled_back" / str(number)
-    aside.mkdir(parents=True)
-    for path in output.glob("step_*"):
-        if int(path.name.removeprefix("step_")) > step:
-            path.rename(aside / path.name)
+    put_checkpoints_aside(output, step, str(number))
     for late, path in states(trainer):
         if late > step:
             shutil.rmtree(path)
-    (aside / "rolled_back.json").write_text(json.dumps({"to_step": step}), encoding="utf-8")
     return number
 
 

@@ -110,14 +110,22 @@ def mark_rolled_back(
     path: Path, run: str, fingerprints: Sequence[str], step: int, branch: str
 ) -> None:
     """Records that a run was taken back to `step`: verdicts on these checkpoints after it, under
-    any policy, no longer stand, and the checkpoints are of a run of their own, RUN/BRANCH."""
+    any policy, no longer stand, what they broke is mended, and the checkpoints are of a run of
+    their own, RUN/BRANCH."""
     away = [run, step, list(fingerprints)]
     where = "WHERE run = ? AND step > ? AND list_contains(?, fingerprint)"
+    refresh(path)
     with connect(path) as connection:
         connection.execute("BEGIN")
         connection.execute(
             f"UPDATE watched SET evidence = json_merge_patch(evidence, ?) {where}",
             [json.dumps({ROLLED_BACK: step}), *away],
+        )
+        connection.execute(
+            "UPDATE regressions SET status = 'fixed', fixed_at_step = ?, updated_at = ? "
+            "WHERE run = ? AND step > ? AND status = 'open' AND candidate IN "
+            "(SELECT id FROM evaluations WHERE list_contains(?, fingerprint))",
+            [step, datetime.now(UTC), *away],
         )
         connection.execute(
             "UPDATE checkpoints SET run = run || '/' || $branch, "

@@ -220,7 +220,6 @@ def keep(loop: Loop, state: State, now: Round) -> Done:
 def roll_back(loop: Loop, state: State, now: Round) -> Done:
     """Takes the run back to the last checkpoint before a critical regression, and marks what the
     verdict suspects."""
-    from harness.store.regressions import set_status
     from harness.store.watched import mark_rolled_back
     from training.extend import roll_back as take_back
 
@@ -232,7 +231,6 @@ def roll_back(loop: Loop, state: State, now: Round) -> Done:
     _take_log(loop)
     away = [one.fingerprint for one in now.trained]
     mark_rolled_back(loop.store, loop.run, away, step, f"rolled_back/{name}")
-    set_status(loop.store, verdict["regressions"], "fixed", fixed_at_step=step)
     phases = list(state.phases)
     components = {}
     done = step - state.standing.step
