@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
 import resource
 import signal
@@ -49,6 +51,36 @@ def small_files() -> None:
     """No file of this process grows beyond 16 KiB: to a program, a disk without room."""
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, 16_384))
+
+
+def no_record_locks() -> None:
+    """The kernel answers this process's requests for record locks as a mount without them does."""
+    import pyseccomp
+
+    made = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
+    for request in (fcntl.F_SETLK, fcntl.F_SETLKW):
+        asked = pyseccomp.Arg(1, pyseccomp.EQ, request)
+        made.add_rule(pyseccomp.ERRNO(errno.ENOLCK), "fcntl", asked)
+    made.load()
+
+
+def test_a_file_system_without_locks_is_one_line(tmp_path: Path) -> None:
+    try:
+        import pyseccomp  # noqa: F401
+    except (ImportError, RuntimeError, OSError) as error:
+        pytest.skip(f"no filter of system calls to refuse locks with: {error}")
+    store = tmp_path / "s.duckdb"
+    database.prepare(store)
+    before = store.read_bytes()
+    for arguments in (("leaderboard",), ("sql", "FROM items"), ("store", "check")):
+        status, lines = told(
+            command(*arguments, "--store", str(store), cwd=tmp_path, before=no_record_locks)
+        )
+        assert status == 3
+        (line,) = lines
+        assert f"{store}: its file system refuses locks" in line
+        assert line.endswith("(--store, or HARNESS_STORE)")
+    assert store.read_bytes() == before
 
 
 def test_a_store_that_cannot_grow_is_one_line(tmp_path: Path) -> None:
@@ -137,6 +169,34 @@ def test_a_clock_that_is_set_back_does_not_bring_back_old_rows(
     monkeypatch.undo()
     write.ingest(store)
     assert [one.state for one in queries.evaluations(store)] == ["complete"]
+
+
+def test_a_clock_that_jumps_ahead_loses_no_batch_unseen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer whose clock is days ahead takes another's unfinished draft for a dead one's."""
+    from tests.comparison_store import MadeItem, MadeScores, batch
+
+    store = tmp_path / "s.duckdb"
+    database.prepare(store)
+    made = batch(MadeScores("m", {"strict": {MadeItem("i"): [1.0]}}))
+    write.spool(store, batch(MadeScores("n", {"strict": {MadeItem("i"): [1.0]}})))
+    now, really_written = time.time(), write._write_parquet
+
+    def meanwhile(*arguments: Any) -> None:
+        really_written(*arguments)
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "time", lambda: now + 30 * 86_400)
+            write.ingest(store)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(write, "_write_parquet", meanwhile)
+        with pytest.raises(HarnessError, match="cannot write results"):
+            write.spool(store, made)
+    assert [one.checkpoint for one in queries.evaluations(store)] == ["n"]
+    write.spool(store, made)
+    write.ingest(store)
+    assert sorted(one.checkpoint for one in queries.evaluations(store)) == ["m", "n"]
 
 
 @pytest.mark.parametrize(
