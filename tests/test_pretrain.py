@@ -93,6 +93,7 @@ def test_other_settings_are_refused(unbroken: Path) -> None:
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_a_killed_run_continues_to_the_same_weights(unbroken: Path, tmp_path: Path) -> None:
     output = tmp_path / "demo"
     process = start(output, *SETTINGS)

@@ -15,7 +15,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.report.page.curves import TOTAL, collect
-from harness.report.page.gather import gather
+from harness.report.page.gather import Page, gather
 from harness.report.page.palette import COLOURS, themed
 from harness.report.page.render import save_figures, to_html, write
 from harness.store.database import connect
@@ -77,19 +77,23 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def tiger(store: Path) -> Page:
+    return gather(store, ["tiger"])
+
+
+@pytest.fixture(scope="module")
 def page_file(store: Path) -> Path:
     path = store.with_name("tiger.html")
     write(gather(store, ["tiger", "lion"]), path)
     return path
 
 
-def test_the_verdict_comes_first_and_names_the_place(store: Path) -> None:
-    page = gather(store, ["tiger"])
-    assert page.headline.tone == "unsure"
-    assert "broke between steps 700 and 800" in page.headline.verdict
-    assert "recovered by step 1,100" in page.headline.verdict
-    assert any("dirty-web entered the mixture" in one for one in page.headline.sentences)
-    html = to_html(page)
+def test_the_verdict_comes_first_and_names_the_place(tiger: Page) -> None:
+    assert tiger.headline.tone == "unsure"
+    assert "broke between steps 700 and 800" in tiger.headline.verdict
+    assert "recovered by step 1,100" in tiger.headline.verdict
+    assert any("dirty-web entered the mixture" in one for one in tiger.headline.sentences)
+    html = to_html(tiger)
     assert html.index("<h1>") < html.index("<svg")
 
 
@@ -117,8 +121,8 @@ def test_curves_are_the_stored_means(store: Path) -> None:
     assert [one.name for one in panel.rivals] == ["lion"]
 
 
-def test_the_break_is_marked_where_it_was(store: Path) -> None:
-    (section,) = gather(store, ["tiger"]).sections
+def test_the_break_is_marked_where_it_was(tiger: Page) -> None:
+    (section,) = tiger.sections
     assert section.total is not None
     texts = [node.text for node in ElementTree.fromstring(section.total.svg).iter() if node.text]
     assert "broke" in texts
@@ -248,17 +252,17 @@ def test_what_a_model_wrote_stays_text(tmp_path: Path) -> None:
         assert watched.faults == []
 
 
-def test_a_page_is_written_whole_or_not_at_all(store: Path, tmp_path: Path) -> None:
+def test_a_page_is_written_whole_or_not_at_all(tiger: Page, tmp_path: Path) -> None:
     target = tmp_path / "file" / "page.html"
     (tmp_path / "file").write_text("not a folder", encoding="utf-8")
     with pytest.raises(HarnessError, match=r"cannot write the report .*--output"):
-        write(gather(store, ["tiger"]), target)
+        write(tiger, target)
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize("kind", ["svg", "png"])
-def test_figures_are_saved(store: Path, tmp_path: Path, kind: str) -> None:
-    saved = save_figures(gather(store, ["tiger"]), tmp_path, kind)
+def test_figures_are_saved(tiger: Page, tmp_path: Path, kind: str) -> None:
+    saved = save_figures(tiger, tmp_path, kind)
     assert len(saved) >= 5
     start = b"<svg" if kind == "svg" else b"\x89PNG"
     assert all(path.read_bytes().startswith(start) for path in saved)

@@ -264,6 +264,7 @@ def plan_file(path: Path, plan: Plan) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_and_repeated_the_round_is_the_same_to_the_byte(
     tmp_path: Path,
 ) -> None:

@@ -82,7 +82,9 @@ def wait_for(path: Path, process: Any) -> None:
         time.sleep(0.005)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)]
+)
 def test_a_stopped_run_continues_the_uninterrupted_curve(
     number: signal.Signals, unbroken: Path, base: Path, data: Path, tmp_path: Path
 ) -> None:
