@@ -1,13 +1,17 @@
-"""`--on ray`: the rows and the samples are those of a local run, also when a node is killed."""
+"""`--on ray`: rows, judgments and samples are those of a local run, also when a node is killed."""
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -15,18 +19,33 @@ from click.testing import CliRunner
 from harness.cli.main import harness
 from harness.engines.ray import RayCluster
 from harness.errors import HarnessError
+from harness.gaps.plan import Line, Plan
+from harness.gaps.plan_file import write_plan
+from harness.store import database
 from harness.store.write import spool_directory
-from tests.ray_cluster import Nodes, ray_cluster
+from tests.conftest import make_checkpoint
+from tests.ray_cluster import Nodes, ray_apart, ray_cluster
 from tests.synthesis_generators import in_catalogue, open_screen
 from tests.test_kill import content, doubled
 from tests.test_synthesis_teacher import PLAN, contents
 from training.synthesis.asking import Asking
 from training.synthesis.journal import Journal
 from training.synthesis.lineage import Round
-from training.synthesis.run import Settings, synthesize
+from training.synthesis.pair_round import pairs_home
+from training.synthesis.run import Settings, round_home, synthesize
 from training.synthesis.teachers import open_teacher
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'harness[ray]'")
+
+# The command line, with the generators of the tests.
+COMMAND = (
+    "from harness.cli.main import main\n"
+    "from tests.synthesis_generators import in_catalogue\n"
+    "with in_catalogue():\n"
+    "    main()\n"
+)
+EVALUATE = ("--suite", "probes,basics", "--limit", "100", "--quiet", "--store")
+JUDGED = 60
 
 
 @pytest.fixture(scope="module")
@@ -36,60 +55,177 @@ def nodes() -> Iterator[Nodes]:
         yield found
 
 
-def start(checkpoint: Path, store: Path, *options: str) -> subprocess.Popen[bytes]:
-    command = ["eval", str(checkpoint), "--suite", "probes,basics", "--limit", "100", "--quiet"]
+def start(*arguments: str | Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "harness", *command, "--store", str(store), *options],
+        [sys.executable, "-c", COMMAND, *map(str, arguments)],
         env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
 
 
-def finish(process: subprocess.Popen[bytes]) -> None:
-    said, errors = process.communicate(timeout=1500)
+def finish(process: subprocess.Popen[bytes]) -> tuple[str, str]:
+    """What a command that succeeded has printed, and told of what went wrong meanwhile."""
+    said, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors.decode()
-    assert said == b""
+    return said.decode(), errors.decode()
 
 
-def evaluate(
-    nodes: Nodes, checkpoint: Path, folder: Path, engine: str, *, kill: bool
-) -> tuple[Path, Path]:
-    """A local run's store, and that of one on two nodes, of which one is killed in the middle."""
-    here, spread = folder / "here.duckdb", folder / "spread.duckdb"
-    finish(start(checkpoint, here, "--engine", engine))
+def run_and_kill(
+    nodes: Nodes, *arguments: str | Path, begun: Callable[[], bool] = lambda: True
+) -> str:
+    """Runs a command on all nodes and another one, which is killed while it answers; returns what
+    was printed."""
     doomed = nodes.add()
-    place = ["--on", f"ray:{nodes.address}", "--replicas", "2", "--engine", engine]
-    process = start(checkpoint, spread, *place)
-    answers = "*/generations.parquet"  # spooled: the first batch is durable
-    while kill and process.poll() is None and not any(spool_directory(spread).glob(answers)):
-        time.sleep(0.02)
-    if kill:
-        assert process.poll() is None, "the evaluation ended before a node could be killed"
-        nodes.kill(doomed)
-    finish(process)
-    if not kill:
-        nodes.kill(doomed)
-    return here, spread
+    replicas = str(len(nodes.cluster.worker_nodes))
+    process = start(*arguments, "--on", f"ray:{nodes.address}", "--replicas", replicas)
+    while process.poll() is None and not (begun() and nodes.answers(doomed)):
+        time.sleep(0.01)
+    nodes.kill(doomed)
+    said, told = finish(process)
+    assert "a replica was lost, its requests go to the others" in told
+    return said
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
 def test_rows_are_those_of_a_local_run_when_a_node_is_killed(
     nodes: Nodes, tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
-    here, spread = evaluate(nodes, tiny_checkpoint, tmp_path, "transformers", kill=True)
+    here, spread = tmp_path / "here.duckdb", tmp_path / "spread.duckdb"
+    command = ("eval", tiny_checkpoint, "--engine", "transformers", *EVALUATE)
+    assert finish(start(*command, here))[0] == ""
+
+    def begun() -> bool:
+        """Answers are durable."""
+        return any(spool_directory(spread).glob("*/generations.parquet"))
+
+    second = nodes.add()
+    assert run_and_kill(nodes, *command, spread, begun=begun) == ""
+    nodes.kill(second)
     assert content(spread) == content(here)
     assert doubled(spread) == 0
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
-def test_replicas_of_vllm_give_the_rows_of_one(
+def test_replicas_of_vllm_give_the_rows_of_one_when_a_node_is_killed(
     nodes: Nodes, tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("vllm")
-    here, spread = evaluate(nodes, tiny_checkpoint, tmp_path, "vllm", kill=False)
+    here, spread = tmp_path / "here.duckdb", tmp_path / "spread.duckdb"
+    command = ("eval", tiny_checkpoint, "--engine", "vllm", *EVALUATE)
+    finish(start(*command, here))
+    assert run_and_kill(nodes, *command, spread) == ""
+    assert content(spread) == content(here)
+    assert doubled(spread) == 0
+
+
+def open_questions(folder: Path) -> Path:
+    """An evalset of questions of one turn, which only a judge can rate."""
+    folder.mkdir()
+    head = "---\nname: open\nversion: 1\nlicence: CC0\nmade-by: test\nreviewed: no\n---\n"
+    (folder / "card.md").write_text(head, encoding="utf-8")
+    items = [
+        {
+            "id": f"open/{number:02}",
+            "genre": "writing",
+            "turns": [f"{number}月の文章を世界の人に。"],
+            "answer": "",
+            "format": {"kind": "free"},
+            "metric": "judge",
+        }
+        for number in range(JUDGED)
+    ]
+    lines = [json.dumps(one, ensure_ascii=False) for one in items]
+    (folder / "items.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+def judgments(store: Path) -> list[tuple[Any, ...]]:
+    with database.connect(store, read_only=True) as connection:
+        return connection.execute(
+            "SELECT d.evaluation, d.answer, d.repeat, j.key, j.attempt, j.judge, j.messages, "
+            "j.text, j.value, j.failure, j.prompt_tokens, j.completion_tokens "
+            "FROM judged d JOIN judgments j USING (key) ORDER BY ALL"
+        ).fetchall()
+
+
+@pytest.mark.slow
+def test_judgments_are_those_of_a_local_judge_when_a_node_is_killed(
+    nodes: Nodes, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    judge = make_checkpoint(tmp_path / "judge", context=4096, seed=2)
+    here, spread = tmp_path / "here.duckdb", tmp_path / "spread.duckdb"
+    suite = open_questions(tmp_path / "open")
+    command = ("eval", tiny_checkpoint, "--engine", "transformers", "--suite", suite, "--quiet")
+    finish(start(*command, "--store", here))
+    shutil.copy(here, spread)
+    judged = (*command, "--judge", judge, "--judge-tokens", "256", "--no-canary", "--store")
+    finish(start(*judged, here))
+    assert run_and_kill(nodes, *judged, spread) == ""
+    assert judgments(spread) == judgments(here)
+    assert len(judgments(here)) == JUDGED
+    assert content(spread) == content(here)
+
+
+def replies(output: Path) -> list[tuple[Any, ...]]:
+    with sqlite3.connect(output / "replies.sqlite") as journal:
+        return journal.execute("SELECT * FROM replies ORDER BY key").fetchall()
+
+
+def shards(home: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in home.glob("*.parquet")}
+
+
+@pytest.mark.slow
+def test_samples_are_those_of_a_local_teacher_when_a_node_is_killed(
+    nodes: Nodes, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    lines = tuple(Line("stem", skill, None, 300, generator="asked") for skill in ("物理", "化学"))
+    plan = Plan("demo", "0" * 64, "", "uniform", 1, 3, lines)
+    write_plan(tmp_path / "plan.yaml", plan)
+    here, spread = tmp_path / "here", tmp_path / "spread"
+    teacher = ("--teacher", tiny_checkpoint, "--teacher-engine", "transformers")
+    command = ("synthesize", tmp_path / "plan.yaml", *teacher, "--attempts", "1", "--output")
+    finish(start(*command, here))
+    run_and_kill(nodes, *command, spread)
+    assert len(replies(here)) == 1200
+    assert replies(spread) == replies(here)
+    assert shards(round_home(spread, plan)) == shards(round_home(here, plan)) != {}
+
+
+@pytest.mark.slow
+def test_pairs_are_those_of_a_local_student_and_judge(
+    nodes: Nodes, tiny_checkpoint: Path, tmp_path: Path
+) -> None:
+    """Both are asked side by side, each by its part of the cluster."""
+    judge = make_checkpoint(tmp_path / "judge", context=4096, seed=2)
+    questions = tmp_path / "questions.jsonl"
+    asked = [{"question": f"{number}年の日本の文章を考えてください。"} for number in range(8)]
+    questions.write_text("\n".join(json.dumps(one) for one in asked), encoding="utf-8")
+    settings = {"questions": str(questions)}
+    line = Line("writing", "", None, 4, generator="pairs", settings=settings)
+    plan = Plan("demo", "0" * 64, "", "uniform", 1, 3, (line,))
+    write_plan(tmp_path / "plan.yaml", plan)
+    here, spread = tmp_path / "here", tmp_path / "spread"
+    asked_of = ("--student", tiny_checkpoint, "--judge", judge, "--engine", "transformers")
+    command = ("synthesize", "pairs", tmp_path / "plan.yaml", *asked_of, "--attempts", "2")
+    finish(start(*command, "--output", here))
+    second = nodes.add()
+    finish(start(*command, "--output", spread, "--on", f"ray:{nodes.address}"))
+    nodes.kill(second)
+    assert len({row[1] for row in replies(here)}) == 2
+    assert replies(spread) == replies(here)
+    assert shards(pairs_home(spread, plan)) == shards(pairs_home(here, plan)) != {}
+
+
+@pytest.mark.slow
+def test_one_machine_needs_no_cluster(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    here, spread = tmp_path / "here.duckdb", tmp_path / "spread.duckdb"
+    command = ("eval", tiny_checkpoint, "--engine", "transformers", *EVALUATE)
+    finish(start(*command, here))
+    with ray_apart():
+        said, _ = finish(start(*command, spread, "--on", "ray"))
+    assert said == ""
     assert content(spread) == content(here)
 
 
@@ -124,3 +260,6 @@ def test_options_that_do_not_go_together(tiny_checkpoint: Path, tmp_path: Path) 
     checkpoint = str(tiny_checkpoint)
     assert told("eval", checkpoint, "--replicas", "2").endswith("add --on ray")
     assert "--on moon: expected ray" in told("eval", checkpoint, "--on", "moon")
+    write_plan(plan := tmp_path / "plan.yaml", PLAN)
+    pairs = ("synthesize", "pairs", str(plan), "--student", checkpoint)
+    assert told(*pairs, "--replica-gpus", "2").endswith("add --on ray")
