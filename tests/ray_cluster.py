@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -36,8 +38,11 @@ class Nodes:
     def answers(self, node: Any) -> bool:
         """Whether a replica on the node has been asked something that it has not answered yet."""
         raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)
-        workers = [one.cmdline() for one in raylet.children() if one.status() != "zombie"]
-        return any(line[:1] == ["ray::Replica.answer"] for line in workers)
+        for worker in raylet.children():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if worker.cmdline()[:1] == ["ray::Replica.answer"]:
+                    return True
+        return False
 
     def kill(self, node: Any) -> None:
         """All processes of a node, at once."""
@@ -53,6 +58,7 @@ def ray_apart() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("RAY_TMPDIR", home)
         environment.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        environment.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))  # else written to the home
         environment.delenv("RAY_ADDRESS", raising=False)
         try:
             yield home

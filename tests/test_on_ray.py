@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,7 @@ COMMAND = (
     "with in_catalogue():\n"
     "    main()\n"
 )
-EVALUATE = ("--suite", "probes,basics", "--limit", "100", "--quiet", "--store")
+EVALUATE = ("--suite", "probes,basics", "--limit", "200", "--quiet", "--store")
 JUDGED = 60
 
 
@@ -55,53 +57,79 @@ def nodes() -> Iterator[Nodes]:
         yield found
 
 
-def start(*arguments: str | Path) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
+@contextmanager
+def started(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, *map(str, arguments)],
         env={**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        text=True,
     )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
-def finish(process: subprocess.Popen[bytes]) -> tuple[str, str]:
+def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
     """What a command that succeeded has printed, and told of what went wrong meanwhile."""
-    said, errors = process.communicate(timeout=600)
-    assert process.returncode == 0, errors.decode()
-    return said.decode(), errors.decode()
+    said, told = process.communicate(timeout=500)
+    assert process.returncode == 0, told
+    return said, told
+
+
+def run(*arguments: str | Path) -> str:
+    """What a command has printed."""
+    with started(*arguments) as process:
+        return finish(process)[0]
 
 
 def run_and_kill(
     nodes: Nodes, *arguments: str | Path, begun: Callable[[], bool] = lambda: True
 ) -> str:
-    """Runs a command on all nodes and another one, which is killed while it answers; returns what
-    was printed."""
+    """Runs a command on all nodes and another one, which is killed while it answers, once it has
+    `begun`; returns what was printed."""
     doomed = nodes.add()
     replicas = str(len(nodes.cluster.worker_nodes))
-    process = start(*arguments, "--on", f"ray:{nodes.address}", "--replicas", replicas)
-    while process.poll() is None and not (begun() and nodes.answers(doomed)):
-        time.sleep(0.01)
-    nodes.kill(doomed)
-    said, told = finish(process)
+    place = ("--on", f"ray:{nodes.address}", "--replicas", replicas)
+    try:
+        with started(*arguments, *place) as process:
+            for condition in (begun, partial(nodes.answers, doomed)):
+                while not condition():
+                    assert process.poll() is None, f"it ended early: {process.communicate()}"
+                    time.sleep(0.01)
+            nodes.kill(doomed)
+            said, told = finish(process)
+    finally:
+        if doomed in nodes.cluster.worker_nodes:
+            nodes.kill(doomed)
     assert "a replica was lost, its requests go to the others" in told
     return said
 
 
+@pytest.fixture
+def second(nodes: Nodes) -> Iterator[None]:
+    """Another node, for the time of a test."""
+    node = nodes.add()
+    yield
+    nodes.kill(node)
+
+
 @pytest.mark.slow
 def test_rows_are_those_of_a_local_run_when_a_node_is_killed(
-    nodes: Nodes, tiny_checkpoint: Path, tmp_path: Path
+    nodes: Nodes, second: None, tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
     here, spread = tmp_path / "here.duckdb", tmp_path / "spread.duckdb"
     command = ("eval", tiny_checkpoint, "--engine", "transformers", *EVALUATE)
-    assert finish(start(*command, here))[0] == ""
+    assert run(*command, here) == ""
 
     def begun() -> bool:
         """Answers are durable."""
         return any(spool_directory(spread).glob("*/generations.parquet"))
 
-    second = nodes.add()
     assert run_and_kill(nodes, *command, spread, begun=begun) == ""
-    nodes.kill(second)
     assert content(spread) == content(here)
     assert doubled(spread) == 0
 
@@ -113,7 +141,7 @@ def test_replicas_of_vllm_give_the_rows_of_one_when_a_node_is_killed(
     pytest.importorskip("vllm")
     here, spread = tmp_path / "here.duckdb", tmp_path / "spread.duckdb"
     command = ("eval", tiny_checkpoint, "--engine", "vllm", *EVALUATE)
-    finish(start(*command, here))
+    run(*command, here)
     assert run_and_kill(nodes, *command, spread) == ""
     assert content(spread) == content(here)
     assert doubled(spread) == 0
@@ -151,16 +179,17 @@ def judgments(store: Path) -> list[tuple[Any, ...]]:
 
 @pytest.mark.slow
 def test_judgments_are_those_of_a_local_judge_when_a_node_is_killed(
-    nodes: Nodes, tiny_checkpoint: Path, tmp_path: Path
+    nodes: Nodes, tmp_path: Path
 ) -> None:
     judge = make_checkpoint(tmp_path / "judge", context=4096, seed=2)
     here, spread = tmp_path / "here.duckdb", tmp_path / "spread.duckdb"
     suite = open_questions(tmp_path / "open")
-    command = ("eval", tiny_checkpoint, "--engine", "transformers", "--suite", suite, "--quiet")
-    finish(start(*command, "--store", here))
+    short = make_checkpoint(tmp_path / "short", context=128)
+    command = ("eval", short, "--engine", "transformers", "--suite", suite, "--quiet")
+    run(*command, "--store", here)
     shutil.copy(here, spread)
     judged = (*command, "--judge", judge, "--judge-tokens", "256", "--no-canary", "--store")
-    finish(start(*judged, here))
+    run(*judged, here)
     assert run_and_kill(nodes, *judged, spread) == ""
     assert judgments(spread) == judgments(here)
     assert len(judgments(here)) == JUDGED
@@ -186,7 +215,7 @@ def test_samples_are_those_of_a_local_teacher_when_a_node_is_killed(
     here, spread = tmp_path / "here", tmp_path / "spread"
     teacher = ("--teacher", tiny_checkpoint, "--teacher-engine", "transformers")
     command = ("synthesize", tmp_path / "plan.yaml", *teacher, "--attempts", "1", "--output")
-    finish(start(*command, here))
+    run(*command, here)
     run_and_kill(nodes, *command, spread)
     assert len(replies(here)) == 1200
     assert replies(spread) == replies(here)
@@ -195,24 +224,22 @@ def test_samples_are_those_of_a_local_teacher_when_a_node_is_killed(
 
 @pytest.mark.slow
 def test_pairs_are_those_of_a_local_student_and_judge(
-    nodes: Nodes, tiny_checkpoint: Path, tmp_path: Path
+    nodes: Nodes, second: None, tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
     """Both are asked side by side, each by its part of the cluster."""
     judge = make_checkpoint(tmp_path / "judge", context=4096, seed=2)
     questions = tmp_path / "questions.jsonl"
     asked = [{"question": f"{number}年の日本の文章を考えてください。"} for number in range(8)]
     questions.write_text("\n".join(json.dumps(one) for one in asked), encoding="utf-8")
-    settings = {"questions": str(questions)}
+    settings = {"questions": str(questions), "samples": "4", "tokens": "64"}
     line = Line("writing", "", None, 4, generator="pairs", settings=settings)
     plan = Plan("demo", "0" * 64, "", "uniform", 1, 3, (line,))
     write_plan(tmp_path / "plan.yaml", plan)
     here, spread = tmp_path / "here", tmp_path / "spread"
     asked_of = ("--student", tiny_checkpoint, "--judge", judge, "--engine", "transformers")
     command = ("synthesize", "pairs", tmp_path / "plan.yaml", *asked_of, "--attempts", "2")
-    finish(start(*command, "--output", here))
-    second = nodes.add()
-    finish(start(*command, "--output", spread, "--on", f"ray:{nodes.address}"))
-    nodes.kill(second)
+    run(*command, "--output", here)
+    run(*command, "--output", spread, "--on", f"ray:{nodes.address}")
     assert len({row[1] for row in replies(here)}) == 2
     assert replies(spread) == replies(here)
     assert shards(pairs_home(spread, plan)) == shards(pairs_home(here, plan)) != {}
@@ -222,10 +249,9 @@ def test_pairs_are_those_of_a_local_student_and_judge(
 def test_one_machine_needs_no_cluster(tiny_checkpoint: Path, tmp_path: Path) -> None:
     here, spread = tmp_path / "here.duckdb", tmp_path / "spread.duckdb"
     command = ("eval", tiny_checkpoint, "--engine", "transformers", *EVALUATE)
-    finish(start(*command, here))
+    run(*command, here)
     with ray_apart():
-        said, _ = finish(start(*command, spread, "--on", "ray"))
-    assert said == ""
+        assert run(*command, spread, "--on", "ray") == ""
     assert content(spread) == content(here)
 
 

@@ -285,8 +285,9 @@ def _count(cluster: RayCluster, fitting: int, usual: int) -> int:
     count = cluster.replicas or min(usual, most)
     if not 0 < count <= most:
         raise HarnessError(
-            f"the cluster has room for {fitting} replicas, and {cluster.engines} checkpoints asked "
-            f"side by side need {cluster.engines * max(1, count)}; serve one of them elsewhere"
+            f"{cluster.engines} checkpoints asked side by side need "
+            f"{cluster.engines * max(1, count)} replicas at once, and the cluster has room for "
+            f"{fitting}; add nodes, or serve one of the checkpoints elsewhere"
         )
     return count
 
