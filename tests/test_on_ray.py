@@ -38,6 +38,7 @@ from training.synthesis.run import Settings, round_home, synthesize
 from training.synthesis.teachers import open_teacher
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'harness[ray]'")
+pytestmark = pytest.mark.timeout(1800)  # what takes two minutes takes five on a busy machine
 
 # The command line, with the generators of the tests.
 COMMAND = (
@@ -75,7 +76,7 @@ def started(*arguments: str | Path) -> Iterator[subprocess.Popen[str]]:
 
 def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
     """What a command that succeeded has printed, and told of what went wrong meanwhile."""
-    said, told = process.communicate(timeout=500)
+    said, told = process.communicate(timeout=1200)
     assert process.returncode == 0, told
     return said, told
 
