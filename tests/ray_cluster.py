@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import shutil
 import tempfile
@@ -12,6 +13,11 @@ from typing import Any
 
 import psutil
 import pytest
+
+from harness.engines.ray import SILENCE
+
+# As the command does: before the first import of Ray.
+os.environ.update(SILENCE)
 
 # Bytes of each node's object store: answers are small.
 STORE = 80 << 20

@@ -35,7 +35,7 @@ _LOSSES = 3
 _CALLS = 1000
 # Ray prints what it tells of nodes that end on standard output, which belongs to what a command
 # prints, whatever `log_to_driver` says. Lines that this pattern finds are left out: all of them.
-_SILENCE = {"RAY_DEDUP_LOGS": "1", "RAY_DEDUP_LOGS_SKIP_REGEX": "^"}
+SILENCE = {"RAY_DEDUP_LOGS": "1", "RAY_DEDUP_LOGS_SKIP_REGEX": "^"}
 
 
 @dataclass(frozen=True)
@@ -234,7 +234,7 @@ class RayEngine:
 
 def _connect(address: str | None) -> None:
     """Joins the cluster, once for each process."""
-    os.environ.update(_SILENCE)  # read when Ray is imported
+    os.environ.update(SILENCE)  # read when Ray is imported
     try:
         import ray
     except ImportError:
