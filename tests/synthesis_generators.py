@@ -82,6 +82,15 @@ def asked(order: Order, ask: Ask) -> Iterator[Sample | Dropped]:
             yield _open(order, index, question, reply.text, Proof("unproven", True))
 
 
+def retold(order: Order, ask: Ask) -> Iterator[Sample]:
+    """Good samples that hang on each word of a teacher's replies, however they end."""
+    indices = range(order.start, order.start + order.count)
+    replies = ask([_prompt(order, index, "話を1つ") for index in indices])
+    for index, reply in zip(indices, replies, strict=True):
+        answer = f"はい。{words(reply.text, 24)}の話をいたします。"
+        yield _open(order, index, _question(order, index), answer, Proof("document", True))
+
+
 def _prompt(order: Order, index: int, text: str) -> Prompt:
     message = Message("user", f"{order.line.skill}{index}番目。{text}してください。")
     return Prompt((message,), max_tokens=16, seed=index)
@@ -92,6 +101,7 @@ TEST_GENERATORS = {
     for one in (
         Entry("mixed", 1, "tests.synthesis_generators:mixed", False, "a little of everything"),
         Entry("asked", 1, "tests.synthesis_generators:asked", True, "what a teacher says"),
+        Entry("retold", 1, "tests.synthesis_generators:retold", True, "made of what it says"),
     )
 }
 

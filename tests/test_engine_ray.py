@@ -8,6 +8,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,8 @@ pytest.importorskip("ray", reason="Ray is not installed: pip install 'harness[ra
 
 
 class Signing:
-    """Answers a prompt with its process's id; "die" ends the process, "raise" raises."""
+    """Answers a prompt with its process's id, and how many requests it held as it took this one;
+    "die" ends the process, "raise" raises."""
 
     name = "signing"
 
@@ -35,16 +37,21 @@ class Signing:
 
     def generate(self, queue: deque[Request], hear: Hear | None = None) -> Iterator[Generation]:
         while queue:
+            held = len(queue)
             request = queue.popleft()
             if request.prompt == "die":
                 os._exit(7)
             if request.prompt == "raise":
                 raise ValueError("a kernel broke")
             time.sleep(self._pause)
-            yield Generation(request.key, f"{request.prompt} {os.getpid()}", "stop")
+            yield Generation(request.key, f"{request.prompt} {os.getpid()} {held}", "stop")
 
     def close(self) -> None:
         pass
+
+
+# Requests that a replica may hold at once.
+ROOM = 8
 
 
 def refusing() -> Engine:
@@ -64,7 +71,24 @@ def nodes() -> Iterator[Nodes]:
 
 def spread(nodes: Nodes, pause: float = 0.0, replicas: int = 2) -> RayEngine:
     cluster = RayCluster(nodes.address, replicas, patience=120)
-    return RayEngine(partial(Signing, pause), cluster, batch=4, room=8)
+    return RayEngine(partial(Signing, pause), cluster, batch=4, room=ROOM)
+
+
+def test_neighbours_go_to_one_replica_which_holds_no_more_than_its_room(nodes: Nodes) -> None:
+    second = nodes.add()
+    engine = spread(nodes, pause=0.02)
+    signed = [one.text.split() for one in sorted(engine.generate(asked(160)), key=_key)]
+    engine.close()
+    nodes.kill(second)
+    processes = [process for _, process, _ in signed]
+    assert len(set(processes)) == 2
+    # Two stretches, of which whoever ran dry took halves; batches dealt in turn change 39 times.
+    assert sum(one != after for one, after in pairwise(processes)) <= 15
+    assert max(int(held) for *_, held in signed) <= ROOM
+
+
+def _key(generation: Generation) -> str:
+    return generation.key
 
 
 def test_a_node_killed_in_the_middle_costs_no_answer_and_a_new_one_joins(nodes: Nodes) -> None:
@@ -129,6 +153,8 @@ def test_faults_are_sentences(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> 
         RayEngine(refusing, cluster)
     with pytest.raises(HarnessError, match="no node of the cluster has more than 0"):
         RayEngine(Signing, RayCluster(nodes.address, gpus=8))
+    with pytest.raises(HarnessError, match="need 8 replicas at once, and the cluster has room for"):
+        RayEngine(Signing, RayCluster(nodes.address, engines=8))
     engine = spread(nodes, replicas=1)
     with pytest.raises(HarnessError, match="3 replicas were lost with the same 1 requests"):
         list(engine.generate(deque([Request("k", "die")])))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,28 @@ def test_an_endless_template_is_one_sentence(
     )
     with pytest.raises(HarnessError, match=r"its chat template did not end .*mend the template"):
         load_renderer(path)(TALK)
+
+
+@pytest.mark.parametrize("learned_from", ["chats", "pairs", "mixture"])
+def test_training_stops_an_endless_template(
+    tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, learned_from: str
+) -> None:
+    from training.chat_data import Dialogue, Preference
+    from training.chat_tokens import encode_dialogue, encode_pair, open_tokenizer
+    from training.data import Sample, encode
+
+    monkeypatch.setattr(template, "SECONDS", 1.0)
+    (endless := tmp_path / "endless.jinja").write_text(
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+    )
+    tokenizer = open_tokenizer(tiny_checkpoint, endless)
+    read: dict[str, Callable[[], object]] = {
+        "chats": lambda: encode_dialogue(Dialogue(TALK, "", "d:3"), tokenizer, "answers"),
+        "pairs": lambda: encode_pair(Preference(TALK[:2], "川", "海", "", "d:3"), tokenizer),
+        "mixture": lambda: encode([Sample("山", "川")], tokenizer),
+    }
+    with pytest.raises(HarnessError, match=r": the chat template did not end .* was stopped"):
+        read[learned_from]()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -284,6 +285,18 @@ def test_megatron_reads_what_was_written(
         )
         assert list(ids) == tokenizer.encode(text, add_special_tokens=False)
         assert ids[-1] == tokenizer.eos_token_id
+
+
+def test_an_export_stops_an_endless_template(
+    round_directory: Path, tmp_path: Path, tiny_checkpoint: Path
+) -> None:
+    pytest.importorskip("megatron.core.datasets.indexed_dataset")
+    path = tmp_path / "endless"
+    shutil.copytree(tiny_checkpoint, path)
+    (path / "chat_template.jinja").write_text("{{ 'x' * 20000000 }}")
+    with pytest.raises(HarnessError, match="wrote more than 16 million characters and was stopped"):
+        export(round_directory, "megatron", tmp_path / "m", path, chat=True)
+    assert not list(tmp_path.glob("m.*"))
 
 
 def test_the_command_exports_and_says_what_is_missing(

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from harness.checkpoint_files import inspect
-from harness.engines.prompt import first_line, load_tokenizer
-from harness.engines.template import TEMPLATE_DAY
+from harness.engines.prompt import first_line, load_tokenizer, render_chat
+from harness.engines.template import EndlessTemplateError, TemplateError
 from harness.engines.types import Message
 from harness.errors import HarnessError
 from training.chat_data import Dialogue, Preference
@@ -99,10 +99,10 @@ def encode_dialogue(sample: Dialogue, tokenizer: Any, loss: Loss) -> Encoded:
 
 def encode_pair(sample: Preference, tokenizer: Any) -> EncodedPair:
     """Tokens of a pair. Raises HarnessError as `encode_dialogue` does."""
-    prompt = _render(sample.messages, tokenizer, sample.place, open_answer=True)
+    prompt = render_dialogue(sample.messages, tokenizer, sample.place, open_answer=True)
     answers = []
     for text in (sample.chosen, sample.rejected):
-        whole = _render(
+        whole = render_dialogue(
             (*sample.messages, Message("assistant", text)),
             tokenizer,
             sample.place,
@@ -114,6 +114,31 @@ def encode_pair(sample: Preference, tokenizer: Any) -> EncodedPair:
         _check_end(tokens, tokenizer, sample.place)
         answers.append(tokens)
     return EncodedPair(tokenizer(prompt, add_special_tokens=False)["input_ids"], *answers)
+
+
+def render_dialogue(
+    messages: Sequence[Message], tokenizer: Any, place: str, *, open_answer: bool
+) -> str:
+    """Messages by the tokenizer's chat template, open for the next answer where `open_answer`: as
+    when it is asked (harness.engines.prompt), in a sandbox and under its limits.
+
+    Raises HarnessError, naming the place, where there is no template, or it rejects the messages or
+    does not end.
+    """
+    if not tokenizer.chat_template:
+        raise HarnessError(
+            f"{place}: a chat, and the checkpoint has no chat template; name one with chat_template"
+        )
+    try:
+        return render_chat(tokenizer, messages, open_answer=open_answer)
+    except EndlessTemplateError as error:
+        raise HarnessError(
+            f"{place}: the chat template {error} and was stopped; mend the template"
+        ) from None
+    except (TemplateError, ValueError) as error:
+        raise HarnessError(
+            f"{place}: the chat template rejects the dialogue ({first_line(error)}); mend either"
+        ) from None
 
 
 def encode_all(
@@ -173,34 +198,13 @@ def _segments(messages: Sequence[Message], tokenizer: Any, place: str) -> list[t
     parts: list[tuple[str, bool]] = []
     done = ""
     for index in turns:
-        prompt = _render(messages[:index], tokenizer, place, open_answer=True)
-        whole = _render(messages[: index + 1], tokenizer, place, open_answer=False)
+        prompt = render_dialogue(messages[:index], tokenizer, place, open_answer=True)
+        whole = render_dialogue(messages[: index + 1], tokenizer, place, open_answer=False)
         if not prompt.startswith(done):
             parts, done = [], ""
         parts += [(prompt[len(done) :], False), (_after(whole, prompt, place), True)]
         done = whole
     return parts
-
-
-def _render(messages: Sequence[Message], tokenizer: Any, place: str, *, open_answer: bool) -> str:
-    if not tokenizer.chat_template:
-        raise HarnessError(
-            f"{place}: a chat, and the checkpoint has no chat template; name one with chat_template"
-        )
-    try:
-        text: str = tokenizer.apply_chat_template(
-            [{"role": one.role, "content": one.content} for one in messages],
-            tokenize=False,
-            add_generation_prompt=open_answer,
-            # As when it is asked (harness.engines.prompt).
-            date_string=TEMPLATE_DAY.strftime("%d %b %Y"),
-            strftime_now=TEMPLATE_DAY.strftime,
-        )
-    except Exception as error:  # a template may raise anything
-        raise HarnessError(
-            f"{place}: the chat template rejects the dialogue ({first_line(error)}); mend either"
-        ) from None
-    return text
 
 
 def _after(whole: str, prompt: str, place: str) -> str:

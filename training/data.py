@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.engines.types import Message
 from harness.errors import HarnessError
 from training.batch import Encoded
+from training.chat_tokens import render_dialogue
 
 if TYPE_CHECKING:
     from harness.items.probes.family import Family
@@ -203,8 +205,11 @@ def encode(samples: Iterable[Sample], tokenizer: Any) -> list[Encoded]:
     if not samples:
         return []  # a tokenizer takes no empty batch
     prompts = [
-        tokenizer.apply_chat_template(
-            [{"role": "user", "content": sample.prompt}], tokenize=False, add_generation_prompt=True
+        render_dialogue(
+            (Message("user", sample.prompt),),
+            tokenizer,
+            "a sample of the mixture",
+            open_answer=True,
         )
         if sample.prompt
         else tokenizer.bos_token

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+# Calls of a local judge that wait at once, for its engine to batch; each is a thread.
+_WAITING = 64
+_WAITING_ON_CLUSTER = 1024  # what four replicas hold
+
 
 @dataclass(frozen=True)
 class JudgeSettings:
@@ -178,7 +182,7 @@ def _local(target: str, settings: JudgeSettings) -> Judge:
         str(path),
         load_renderer(path),
         opened,
-        max(64, settings.concurrency),
+        max(_WAITING if settings.cluster is None else _WAITING_ON_CLUSTER, settings.concurrency),
     )
 
 

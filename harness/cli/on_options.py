@@ -14,25 +14,30 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+replicas_option = click.option(
+    "--replicas",
+    type=click.IntRange(min=1),
+    help="With --on ray: engines [what the GPUs hold, else one for each node].",
+)
+_replica_gpus_option = click.option(
+    "--replica-gpus",
+    type=click.IntRange(min=0),
+    help="With --on ray: GPUs of one engine [1 where there are any].",
+)
+
 
 def ray_options(function: F) -> F:
     """--replicas and --replica-gpus, of `--on ray`."""
-    for option in reversed(
-        [
-            click.option(
-                "--replicas",
-                type=click.IntRange(min=1),
-                help="With --on ray: engines [what the GPUs hold, else one for each node].",
-            ),
-            click.option(
-                "--replica-gpus",
-                type=click.IntRange(min=0),
-                help="With --on ray: GPUs of one engine [1 where there are any].",
-            ),
-        ]
-    ):
-        function = option(function)
-    return function
+    return replicas_option(_replica_gpus_option(function))
+
+
+def on_ray_option(asked: str) -> Callable[[F], F]:
+    """--on, of a command that knows no other place; `asked` names whom its questions go to."""
+    return click.option(
+        "--on",
+        metavar="ray[:ADDRESS]",
+        help=f"Spread what is asked of {asked} over the engines of a Ray cluster.",
+    )
 
 
 def ray_cluster(on: str | None, replicas: int | None, gpus: int | None) -> RayCluster | None:

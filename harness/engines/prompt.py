@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,21 @@ def plain_frame(messages: Sequence[Message]) -> str:
         else:
             blocks.append(message.content)
     return "\n\n".join([*blocks, "### 応答:\n"])
+
+
+def render_chat(tokenizer: Any, messages: Sequence[Message], *, open_answer: bool) -> str:
+    """A dialogue by the tokenizer's chat template, in a process under limits, which is one for all.
+
+    Raises TemplateError where the template rejects the messages, EndlessTemplateError where it was
+    stopped, and ValueError where the tokenizer has none.
+    """
+    template, tokens = tokenizer.get_chat_template(), tokenizer.special_tokens_map
+    return _shared_process().render(template, tokens, messages, open_answer=open_answer)
+
+
+@cache
+def _shared_process() -> TemplateProcess:
+    return TemplateProcess()
 
 
 def load_tokenizer(path: Path) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
@@ -32,6 +33,9 @@ _GRACE = 10.0
 _LOSSES = 3
 # Calls of one replica that may wait at once: each is a coroutine, and `room` is the real bound.
 _CALLS = 1000
+# Ray prints what it tells of nodes that end on standard output, which belongs to what a command
+# prints, whatever `log_to_driver` says. Lines that this pattern finds are left out: all of them.
+SILENCE = {"RAY_DEDUP_LOGS": "1", "RAY_DEDUP_LOGS_SKIP_REGEX": "^"}
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,14 @@ class RayCluster:
     gpus      GPUs of one replica, over which vLLM spreads the model; None: 1 where there are any
     patience  seconds without any replica (a large model takes minutes to load), after which the
               cluster is given up
+    engines   checkpoints that are asked side by side, each of which gets its part of the cluster
     """
 
     address: str | None = None
     replicas: int | None = None
     gpus: int | None = None
     patience: float = 1800.0
+    engines: int = 1
 
 
 class RayEngine:
@@ -228,6 +234,7 @@ class RayEngine:
 
 def _connect(address: str | None) -> None:
     """Joins the cluster, once for each process."""
+    os.environ.update(SILENCE)  # read when Ray is imported
     try:
         import ray
     except ImportError:
@@ -237,30 +244,18 @@ def _connect(address: str | None) -> None:
     if ray.is_initialized():
         return
     try:
-        # Standard output belongs to what a command prints; replicas' own is in Ray's logs.
-        ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
+        # What replicas print is in Ray's logs.
+        ray.init(address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:  # Ray raises whatever its parts do
         raise HarnessError(
             f"no Ray cluster at {address or 'the usual place'} ({first_line(error)}); start one "
             "with `ray start --head`"
         ) from error
-    _mute()
-
-
-def _mute() -> None:
-    """What nodes say of their end, which Ray prints on standard output, goes to the log."""
-    from ray._private import worker
-
-    def told(data: dict[str, Any], ignore_prefix: bool) -> None:
-        log.info("%s: %s", data["pid"], "\n".join(data["lines"]))
-
-    if hasattr(worker, "print_to_stdstream"):  # there is no public way
-        worker.print_to_stdstream = told
 
 
 def _resources(cluster: RayCluster) -> tuple[int, dict[str, float]]:
     """How many replicas, and what each asks Ray for. Raises HarnessError for more than any node
-    has."""
+    has, or than there is for all checkpoints that are asked side by side."""
     import ray
 
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
@@ -272,14 +267,29 @@ def _resources(cluster: RayCluster) -> tuple[int, dict[str, float]]:
         )
     if gpus:
         fitting = sum(int(node.get("GPU", 0)) // gpus for node in nodes)
-        return cluster.replicas or fitting, {"num_gpus": gpus, "num_cpus": 1}
+        return _count(cluster, fitting, fitting), {"num_gpus": gpus, "num_cpus": 1}
     working = [int(node.get("CPU", 0)) for node in nodes if node.get("CPU", 0) >= 1]
     if not working:
         raise HarnessError("the cluster's nodes offer neither GPUs nor CPUs to a replica")
-    count = cluster.replicas or len(working)
+    count = _count(cluster, sum(working), len(working))
     # The CPUs of the smallest node, where more replicas than nodes share them.
-    share = min(working) // -(-count // len(working))
+    share = min(working) // -(-count * cluster.engines // len(working))
     return count, {"num_gpus": 0, "num_cpus": max(1, share)}
+
+
+def _count(cluster: RayCluster, fitting: int, usual: int) -> int:
+    """Replicas of one checkpoint, of `fitting` at most; `usual` where it is alone."""
+    if cluster.engines == 1:
+        return cluster.replicas or usual  # more than fit join when there is room
+    most = fitting // cluster.engines
+    count = cluster.replicas or min(usual, most)
+    if not 0 < count <= most:
+        raise HarnessError(
+            f"{cluster.engines} checkpoints asked side by side need "
+            f"{cluster.engines * max(1, count)} replicas at once, and the cluster has room for "
+            f"{fitting}; add nodes, or serve one of the checkpoints elsewhere"
+        )
+    return count
 
 
 def _follow_up(queue: deque[Request], request: Request) -> Request | None:

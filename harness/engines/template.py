@@ -43,8 +43,16 @@ class TemplateProcess:
         self._worker = LineWorker("harness.engines.template_worker")
         weakref.finalize(self, self._worker.kill)
 
-    def render(self, template: str, tokens: Mapping[str, str], messages: Sequence[Message]) -> str:
-        """The prompt, open for the next answer. `tokens` are the tokenizer's special ones by name.
+    def render(
+        self,
+        template: str,
+        tokens: Mapping[str, str],
+        messages: Sequence[Message],
+        *,
+        open_answer: bool = True,
+    ) -> str:
+        """The prompt, open for the next answer where `open_answer`. `tokens` are the tokenizer's
+        special ones by name.
 
         Raises TemplateError, or EndlessTemplateError where the template was stopped.
         """
@@ -52,6 +60,7 @@ class TemplateProcess:
             "template": template,
             "tokens": dict(tokens),
             "messages": [{"role": one.role, "content": one.content} for one in messages],
+            "open": open_answer,
         }
         with self._lock:
             if not self._worker.alive:

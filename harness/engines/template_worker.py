@@ -75,7 +75,7 @@ def _reply(question: dict[str, Any]) -> dict[str, Any]:
             messages=question["messages"],
             tools=None,
             documents=None,
-            add_generation_prompt=True,
+            add_generation_prompt=question["open"],
             date_string=TEMPLATE_DAY.strftime("%d %b %Y"),
             strftime_now=TEMPLATE_DAY.strftime,
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.on_options import on_ray_option, ray_cluster, ray_options
 from harness.cli.options import print_rows, sandbox_option, store_option, table_options
 from harness.cli.terminal import terminal
 from training.cli.teacher_options import asking_teacher, teacher_options
@@ -183,6 +184,8 @@ def card_command(place: Path, as_json: bool) -> None:
     show_default=True,
     help="What runs a checkpoint.",
 )
+@on_ray_option("student and judge")
+@ray_options
 @click.option(
     "-o",
     "--output",
@@ -203,6 +206,9 @@ def pairs_command(
     student: str,
     judge: str | None,
     engine: EngineName,
+    on: str | None,
+    replicas: int | None,
+    replica_gpus: int | None,
     output: Path,
     chunk: int,
     attempts: float,
@@ -211,6 +217,7 @@ def pairs_command(
 ) -> None:
     """Make preference pairs for a plan's lines from the student's own answers."""
     from contextlib import ExitStack, closing
+    from dataclasses import replace
 
     from harness.gaps.plan_file import load_plan
     from harness.store.database import store_path
@@ -221,15 +228,20 @@ def pairs_command(
     from training.synthesis.teachers import open_teacher
 
     plan = load_plan(plan_file)
+    cluster = ray_cluster(on, replicas, replica_gpus)
+    judged_here = judge is not None and not judge.startswith("openai:")
+    if cluster is not None and judged_here:
+        cluster = replace(cluster, engines=2)
     results = store_path(store)
     with ExitStack() as stack:
         journal = stack.enter_context(closing(Journal(output / "replies.sqlite")))
         name = pairs_home(output, plan).name
-        asked = stack.enter_context(closing(open_teacher(student, engine=engine)))
+        asked = stack.enter_context(closing(open_teacher(student, engine=engine, cluster=cluster)))
         asking = Asking(asked, journal, name, Limits(max_tokens))
         rating = None
         if judge is not None:
-            rater = stack.enter_context(closing(open_teacher(judge, engine=engine)))
+            place = cluster if judged_here else None
+            rater = stack.enter_context(closing(open_teacher(judge, engine=engine, cluster=place)))
             rating = Asking(rater, journal, f"{name} judge")
         made = make_pairs(
             plan,

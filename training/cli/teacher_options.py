@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from harness.cli.on_options import on_ray_option, ray_cluster, replicas_option
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -48,16 +50,8 @@ def teacher_options(function: F) -> F:
                 show_default=True,
                 help="GPUs that vLLM spreads it over.",
             ),
-            click.option(
-                "--on",
-                metavar="ray[:ADDRESS]",
-                help="Spread what is asked of it over the engines of a Ray cluster.",
-            ),
-            click.option(
-                "--replicas",
-                type=click.IntRange(min=1),
-                help="With --on ray: engines [what the GPUs hold, else one for each node].",
-            ),
+            on_ray_option("it"),
+            replicas_option,
             click.option(
                 "--teacher-concurrency",
                 type=click.IntRange(min=1),
@@ -97,8 +91,6 @@ def asking_teacher(
     plan: Plan, output: Path, options: dict[str, Any], console: Console
 ) -> Iterator[Asking | None]:
     """The teacher with its journal and its budget; None without one."""
-    from harness.cli.on_options import ray_cluster
-
     limits = _limits(options)
     cluster = ray_cluster(options["on"], options["replicas"], None)
     if cluster is not None and options["teacher_gpus"] > 1:

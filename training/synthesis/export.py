@@ -157,6 +157,7 @@ def _encoder(
     import numpy as np
 
     from harness.engines.prompt import load_tokenizer
+    from training.chat_tokens import render_dialogue
 
     tokenizer = load_tokenizer(directory)
     end = tokenizer.eos_token_id
@@ -170,8 +171,7 @@ def _encoder(
 
     def encode(messages: Sequence[Message]) -> npt.NDArray[np.int32]:
         if chat:
-            plain = list(map(_plain, messages))
-            text = tokenizer.apply_chat_template(plain, tokenize=False)
+            text = render_dialogue(messages, tokenizer, str(directory), open_answer=False)
         else:
             text = plain_dialogue(messages)
         ids = tokenizer.encode(text, add_special_tokens=False, verbose=False)
