@@ -111,7 +111,7 @@ def test_continuation_tokens_hold_no_blank_of_the_tokenizers_own(tmp_path: Path)
     raw.decoder = decoders.Metaspace()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, unk_token="<unk>")
     assert tokenizer.encode("アイ", add_special_tokens=False) == [1, 3, 4]
-    assert encode_continuation(tokenizer, "アイ") == [3, 4]
+    assert encode_continuation(tokenizer, "アイ") == (3, 4)
 
 
 @given(size=st.integers(0, 40), new=st.integers(0, 60), context=st.integers(2, 40))
