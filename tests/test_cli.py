@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import json
 import subprocess
@@ -48,6 +49,18 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stderr.strip() == ""
     assert done.returncode == 0
     assert "leaderboard" in done.stdout
+
+
+def test_whoever_calls_main_gets_the_collector_back_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from harness.cli.main import main
+
+    before = gc.get_threshold()
+    monkeypatch.setattr(sys, "argv", ["harness", "--version"])
+    with pytest.raises(SystemExit):
+        main()
+    assert gc.get_threshold() == before
 
 
 def test_every_command_has_help() -> None:
