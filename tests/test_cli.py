@@ -63,6 +63,38 @@ def test_whoever_calls_main_gets_the_collector_back_as_it_was(
     assert gc.get_threshold() == before
 
 
+def test_the_process_ends_with_its_status_and_all_that_was_said() -> None:
+    script = (
+        "import atexit, sys\nfrom harness.cli import main\n"
+        "def command():\n    atexit.register(print, 'ended')\n    print('said' * 99999)\n"
+        "    sys.exit(7)\n"
+        "main.main = command\nmain.program()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 7
+    assert done.stdout == "said" * 99999 + "\nended\n"
+    assert done.stderr == ""
+
+
+def test_a_bug_in_the_process_is_shown_and_is_no_success() -> None:
+    script = "from harness.cli import main\nmain.main = lambda: 1 / 0\nmain.program()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stderr
+
+
+def test_a_leaderboard_imports_neither_pandas_nor_models(store: Path) -> None:
+    script = (
+        "import sys\nfrom harness.cli.main import harness\n"
+        f"harness.main(['leaderboard', '--store', {str(store)!r}], standalone_mode=False)\n"
+        "heavy = {'torch', 'vllm', 'transformers', 'pandas', 'scipy.stats'}\n"
+        "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "t/harness-1" in done.stdout
+
+
 def test_every_command_has_help() -> None:
     from harness.cli.main import COMMANDS
 

@@ -6,11 +6,13 @@ import atexit
 import gc
 import importlib
 import io
+import logging
 import os
 import signal
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from typing import NoReturn
 
 import click
@@ -122,13 +124,10 @@ def _default_termination() -> None:
 
 
 def _collect_rarely() -> tuple[int, int, int]:
-    """Importing torch, transformers and vLLM makes a million objects that stay; looking through
-    them again and again costs a fifth of the import, and a second at the end. The thresholds that
-    were in force before."""
+    """Importing torch, transformers and vLLM makes a million objects that stay: to look through
+    them again and again is a fifth of the import. Returns the thresholds that were in force."""
     before = gc.get_threshold()
     gc.set_threshold(max(before[0], _OBJECTS), *before[1:])
-    # As the interpreter ends there is nothing left to be gained from memory.
-    atexit.register(gc.freeze)
     return before
 
 
@@ -183,5 +182,26 @@ def _run() -> NoReturn:
     sys.exit(status if isinstance(status, int) else 0)
 
 
+def program() -> None:
+    """`main` as a process of its own, which ends at once: to take a million objects of imported
+    modules apart would take the interpreter a second."""
+    status = 1
+
+    def leave() -> None:
+        logging.shutdown()
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
+
+    # What is registered first is called last: all others have ended what they had to by then.
+    atexit.register(leave)
+    try:
+        main()
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        raise
+
+
 if __name__ == "__main__":
-    main()
+    program()
