@@ -37,6 +37,7 @@ sys.path.insert(0, str(ROOT))
 
 ENGINE = "the engine: its answers"
 LOADING = "the engine: loading"
+TOKENISING = "the engine: tokenising"
 TOKENIZER = "the engine: its tokenizer"
 ENGINE_IMPORTS = "the engine: imports"
 IMPORTS = "imports, all others"
@@ -44,12 +45,12 @@ OTHER = "the rest: queue, progress, Python's start and end"
 # module -> attribute -> part. The attribute is timed as it is seen in that module.
 PARTS: dict[str, dict[str, str]] = {
     "vllm.v1.engine.llm_engine": {"LLMEngine.step": ENGINE, "LLMEngine.add_request": ENGINE},
-    "harness.engines.vllm": {"VllmEngine.__init__": LOADING, "prepare": "tokenising"},
+    "harness.engines.vllm": {"VllmEngine.__init__": LOADING, "prepare": TOKENISING},
     "harness.engines.transformers": {
         "TransformersEngine.__init__": LOADING,
         "TransformersEngine._answer": ENGINE,
         "TransformersEngine._score": ENGINE,
-        "prepare": "tokenising",
+        "prepare": TOKENISING,
     },
     "harness.engines.prompt": {"_load_tokenizer": TOKENIZER},
     "harness.engines.template": {"TemplateProcess.render": "chat templates"},
