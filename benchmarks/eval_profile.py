@@ -37,17 +37,23 @@ sys.path.insert(0, str(ROOT))
 
 ENGINE = "the engine: its answers"
 LOADING = "the engine: loading"
+CLOSING = "the engine: closing"
 TOKENISING = "the engine: tokenising"
 TOKENIZER = "the engine: its tokenizer"
 ENGINE_IMPORTS = "the engine: imports"
 IMPORTS = "imports, all others"
-OTHER = "the rest: queue, progress, Python's start and end"
+OTHER = "the rest: queue, progress, Python's start"
 # module -> attribute -> part. The attribute is timed as it is seen in that module.
 PARTS: dict[str, dict[str, str]] = {
     "vllm.v1.engine.llm_engine": {"LLMEngine.step": ENGINE, "LLMEngine.add_request": ENGINE},
-    "harness.engines.vllm": {"VllmEngine.__init__": LOADING, "prepare": TOKENISING},
+    "harness.engines.vllm": {
+        "VllmEngine.__init__": LOADING,
+        "VllmEngine.close": CLOSING,
+        "prepare": TOKENISING,
+    },
     "harness.engines.transformers": {
         "TransformersEngine.__init__": LOADING,
+        "TransformersEngine.close": CLOSING,
         "TransformersEngine._answer": ENGINE,
         "TransformersEngine._score": ENGINE,
         "prepare": TOKENISING,
