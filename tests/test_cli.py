@@ -14,6 +14,8 @@ import pytest
 
 from tests.test_evaluate import ScriptedEngine, letter, run
 
+BUFFERED = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parent.parent)}
+
 
 def harness(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -74,6 +76,14 @@ def test_the_process_ends_with_its_status_and_all_that_was_said() -> None:
     assert done.returncode == 7
     assert done.stdout == "said" * 99999 + "\nended\n"
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_what_cannot_be_written_at_the_end_is_no_success() -> None:
+    script = "from harness.cli import main\nmain.main = lambda: print('unwritten')\nmain.program()"
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run([sys.executable, "-c", script], stdout=full, env=BUFFERED)
+    assert done.returncode == 120
 
 
 def test_a_bug_in_the_process_is_shown_and_is_no_success() -> None:

@@ -12,7 +12,6 @@ import signal
 import sys
 import threading
 import traceback
-from contextlib import suppress
 from typing import NoReturn
 
 import click
@@ -60,6 +59,8 @@ COMMANDS = {
 USAGE_OR_DATA_ERROR = 3
 # Python's own status after a traceback is 1, which a gate would take for a regression.
 BUG = 70
+# Python's own status where what was said last could not be written.
+UNWRITTEN = 120
 # New objects between two collections of the youngest; Python's own 700 is for small programs.
 _OBJECTS = 20_000
 
@@ -189,15 +190,18 @@ def program() -> None:
 
     def leave() -> None:
         logging.shutdown()
-        with suppress(OSError):
+        try:
             sys.stdout.flush()
             sys.stderr.flush()
+        except (OSError, ValueError):
+            os._exit(status or UNWRITTEN)
         os._exit(status)
 
     # What is registered first is called last: all others have ended what they had to by then.
     atexit.register(leave)
     try:
         main()
+        status = 0
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
         raise
