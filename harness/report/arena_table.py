@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
@@ -11,14 +10,12 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from harness.arena.correlation import Agreement, Correlation
+from harness.arena.pairing import Proposal
 from harness.arena.ratings import Rating
 from harness.arena.variants import POSITION
 from harness.report.arena import ArenaBoard, Pairing
 from harness.report.cells import Cell, Name, caption, fits, laid_out
-
-if TYPE_CHECKING:
-    from harness.arena.correlation import Agreement, Correlation
-    from harness.arena.pairing import Proposal
 
 _BAR = 18
 

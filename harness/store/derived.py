@@ -31,11 +31,12 @@ def revisions(path: Path, evaluations: Sequence[str]) -> dict[str, int]:
 
 def recall(path: Path, revision_of: Mapping[str, str]) -> dict[str, str]:
     """The values by key, of those keys whose value is of the revision given."""
+    # Lists as parameters: an Arrow table would import pandas for as many keys as there are metrics.
     with connect(path, read_only=True) as connection:
         rows = connection.execute(
-            "SELECT key, value FROM derived SEMI JOIN (SELECT unnest(?::VARCHAR[]) AS key, "
-            "unnest(?::VARCHAR[]) AS revision) USING (key, revision)",
-            [list(revision_of), list(revision_of.values())],
+            "SELECT key, value FROM derived SEMI JOIN (SELECT unnest(CAST($keys AS VARCHAR[])) AS "
+            "key, unnest(CAST($revisions AS VARCHAR[])) AS revision) USING (key, revision)",
+            {"keys": list(revision_of.keys()), "revisions": list(revision_of.values())},
         ).fetchall()
     return dict(rows)
 
