@@ -19,7 +19,7 @@ from harness.store.write import ingest, pending
 
 # A parameter's list of keys as a table. An Arrow table would do as well, but DuckDB imports pandas
 # to see what it is.
-_GIVEN = "(SELECT unnest(?::VARCHAR[]) AS key)"
+_GIVEN = "(SELECT unnest($keys::VARCHAR[]) AS key)"
 
 
 @dataclass(frozen=True)
@@ -160,10 +160,10 @@ def answered(path: Path, keys: Sequence[str], protocol_hash: str) -> dict[str, S
     with connect(path, read_only=True) as connection:
         rows = connection.execute(
             "SELECT g.key, g.text, g.finish_reason, g.likelihoods, g.engine, "
-            "EXISTS (FROM scores s WHERE s.key = g.key AND s.protocol_hash = ?) "
+            "EXISTS (FROM scores s WHERE s.key = g.key AND s.protocol_hash = $protocol) "
             f"FROM generations g SEMI JOIN {_GIVEN} USING (key) "
             "WHERE g.finish_reason <> 'error'",
-            [protocol_hash, list(keys)],
+            {"keys": list(keys), "protocol": protocol_hash},
         ).fetchall()
     return {
         key: StoredAnswer(
@@ -388,8 +388,8 @@ def scores_by_key(
     with connect(path, read_only=True) as connection:
         rows = connection.execute(
             f"SELECT key, metric, value FROM scores SEMI JOIN {_GIVEN} USING (key) "
-            "WHERE protocol_hash = ?",
-            [list(keys), protocol_hash],
+            "WHERE protocol_hash = $protocol",
+            {"keys": list(keys), "protocol": protocol_hash},
         ).fetchall()
     found: dict[str, dict[str, float]] = {}
     for key, metric, value in rows:
