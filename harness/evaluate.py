@@ -16,8 +16,8 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -199,8 +199,14 @@ class _Run:
         self.started_at = before[0].started_at if before else datetime.now(UTC)
         if before and before[0].engine:
             self.engine = before[0].engine
-        rescored = self._plan(self.protocol.requests(items, self.samples, self.seed))
+        asks = list(self.protocol.requests(items, self.samples, self.seed))
         complete = bool(before) and before[0].state == "complete"
+        if complete and self.told is None and self._is_answered(asks, before[0].planned):
+            self.settled = True
+            self._count(planned=before[0].planned, reused=before[0].planned, done=before[0].planned)
+            self.report(self.progress)
+            return
+        rescored = self._plan(asks)
         self.settled = complete and not self.owed and not rescored
         if not self.settled:
             rows = {"requests": self.requests, "scores": rescored, "readings": self.readings}
@@ -221,17 +227,26 @@ class _Run:
             self.told(self.id, entry, answer, scores.get(entry.request.key, {}))
         self.stored = []
 
-    def _plan(self, first: Iterable[Ask]) -> list[write.Row]:
+    def _is_answered(self, asks: Sequence[Ask], planned: int) -> bool:
+        """Whether the store answers every request of an evaluation that was complete: nothing need
+        be rendered, and no tokenizer loaded, to see that nothing is owed."""
+        stored = queries.stored_answers(self.store, self.id)
+        answers = [one for one in stored if one.finish_reason != "error"]
+        first = Counter((one.item_hash, one.sample, one.kind) for one in answers if one.turn == 0)
+        return len(answers) == planned and first == Counter(
+            (ask.item.hash, ask.sample, ask.kind) for ask in asks
+        )
+
+    def _plan(self, asks: Sequence[Ask]) -> list[write.Row]:
         """Follows each ask as far as the store answers it; the first open one is owed. Returns
         scores of stored answers that this protocol had not scored yet."""
         rescored: list[write.Row] = []
-        asks = list(first)
         while asks:
             planned = [prepare_request(ask, self.checkpoint, self.render) for ask in asks]
             known = queries.answered(
                 self.store, [entry.request.key for entry in planned], self.protocol.hash
             )
-            asks = []
+            further: list[Ask] = []
             for entry in planned:
                 self.requests.append(request_row(self.id, entry))
                 stored = known.get(entry.request.key)
@@ -248,7 +263,8 @@ class _Run:
                     rescored += score_rows(self.protocol, entry, answer)
                     self.readings += reading_rows(self.protocol, entry, answer)
                 if follow_up := self.protocol.follow_up(entry.ask, answer):
-                    asks.append(follow_up)
+                    further.append(follow_up)
+            asks = further
         return rescored
 
     def generate(self, engine: Engine) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.checkpoint import Checkpoint
 from harness.engines.types import Generation, Request
-from harness.items.schema import Item
+from harness.items.schema import Item, fields_of
 from harness.masking import masked_url
 from harness.protocols.types import Answer, Ask, Protocol
 from harness.store.write import Row
@@ -73,8 +73,8 @@ def generation_row(
         "kind": ask.kind,
         "sample": ask.sample,
         "turn": ask.turn,
-        "prompt": prompt if isinstance(prompt, str) else _json([asdict(m) for m in prompt]),
-        "sampling": _json(asdict(request.sampling)),
+        "prompt": prompt if isinstance(prompt, str) else _json(prompt),
+        "sampling": _json(request.sampling),
         "text": generation.text,
         "finish_reason": generation.finish_reason,
         "prompt_tokens": generation.prompt_tokens,
@@ -125,10 +125,10 @@ def item_row(item: Item) -> Row:
         "template": item.template,
         "seen": item.seen,
         "cluster": item.cluster,
-        "definition": _json(asdict(item)),
+        "definition": _json(item),
         "dataset": item.dataset or None,
     }
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, default=fields_of)

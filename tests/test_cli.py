@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import json
 import subprocess
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.test_evaluate import ScriptedEngine, letter, run
+
+BUFFERED = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parent.parent)}
 
 
 def harness(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -48,6 +51,58 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stderr.strip() == ""
     assert done.returncode == 0
     assert "leaderboard" in done.stdout
+
+
+def test_whoever_calls_main_gets_the_collector_back_as_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from harness.cli.main import main
+
+    before = gc.get_threshold()
+    monkeypatch.setattr(sys, "argv", ["harness", "--version"])
+    with pytest.raises(SystemExit):
+        main()
+    assert gc.get_threshold() == before
+
+
+def test_the_process_ends_with_its_status_and_all_that_was_said() -> None:
+    script = (
+        "import atexit, sys\nfrom harness.cli import main\n"
+        "def command():\n    atexit.register(print, 'ended')\n    print('said' * 99999)\n"
+        "    sys.exit(7)\n"
+        "main.main = command\nmain.program()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 7
+    assert done.stdout == "said" * 99999 + "\nended\n"
+    assert done.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_what_cannot_be_written_at_the_end_is_no_success() -> None:
+    script = "from harness.cli import main\nmain.main = lambda: print('unwritten')\nmain.program()"
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run([sys.executable, "-c", script], stdout=full, env=BUFFERED)
+    assert done.returncode == 120
+
+
+def test_a_bug_in_the_process_is_shown_and_is_no_success() -> None:
+    script = "from harness.cli import main\nmain.main = lambda: 1 / 0\nmain.program()"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stderr
+
+
+def test_a_leaderboard_imports_neither_pandas_nor_models(store: Path) -> None:
+    script = (
+        "import sys\nfrom harness.cli.main import harness\n"
+        f"harness.main(['leaderboard', '--store', {str(store)!r}], standalone_mode=False)\n"
+        "heavy = {'torch', 'vllm', 'transformers', 'pandas', 'scipy.stats'}\n"
+        "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "t/harness-1" in done.stdout
 
 
 def test_every_command_has_help() -> None:

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.engines.prompt import (
@@ -90,6 +90,7 @@ def test_a_directory_without_tokenizer_is_a_sentence(tmp_path: Path) -> None:
         load_renderer(tmp_path / "nowhere")(TALK)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.text(ALPHABET, min_size=1, max_size=9), min_size=1, max_size=5))
 def test_plain_frame_holds_every_turn_in_order_and_ends_open(texts: list[str]) -> None:
     roles = ("user", "assistant")
@@ -111,9 +112,10 @@ def test_continuation_tokens_hold_no_blank_of_the_tokenizers_own(tmp_path: Path)
     raw.decoder = decoders.Metaspace()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, unk_token="<unk>")
     assert tokenizer.encode("アイ", add_special_tokens=False) == [1, 3, 4]
-    assert encode_continuation(tokenizer, "アイ") == [3, 4]
+    assert encode_continuation(tokenizer, "アイ") == (3, 4)
 
 
+@settings(deadline=None)
 @given(size=st.integers(0, 40), new=st.integers(0, 60), context=st.integers(2, 40))
 def test_prepare_never_exceeds_the_context(
     tiny_checkpoint: Path, size: int, new: int, context: int

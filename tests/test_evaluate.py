@@ -20,6 +20,7 @@ from harness.engines.prompt import Rendered
 from harness.engines.types import Engine, Generation, Likelihood, Message, Request
 from harness.evaluate import evaluate
 from harness.items import FormatRule, Item
+from harness.protocols.jaster import Jaster
 from harness.protocols.short_answer import ShortAnswer
 from harness.store import database, queries
 
@@ -97,6 +98,37 @@ def refused() -> Engine:
     raise AssertionError("nothing is owed, so no engine is opened")
 
 
+def unrendered(messages: Sequence[Message]) -> Rendered:
+    raise AssertionError("a complete evaluation needs no rendered prompt")
+
+
+def test_an_answer_that_a_complete_evaluation_has_lost_is_asked_again(tmp_path: Path) -> None:
+    store = tmp_path / "results.duckdb"
+    items = [letter(n, "もう一度。") for n in range(6)]
+    run(store, items, ScriptedEngine())
+    before = content(store)
+    with database.connect(store) as connection:
+        lost = "SELECT key FROM generations WHERE turn = 1 AND prompt LIKE '%問3。%'"
+        connection.execute(f"DELETE FROM scores WHERE key IN ({lost})")
+        connection.execute(f"DELETE FROM generations WHERE key IN ({lost})")
+    engine = ScriptedEngine()
+    result = run(store, items, engine)
+    assert len(engine.asked) == 1
+    assert (result.progress.planned, result.progress.done) == (12, 12)
+    assert content(store) == before
+
+
+def test_a_complete_evaluation_is_asked_what_is_new_in_its_protocol(tmp_path: Path) -> None:
+    store = tmp_path / "results.duckdb"
+    items = [letter(n) for n in range(4)]
+    first = run(store, items, ScriptedEngine(), protocol=Jaster("j", shots=(0,), choice=False))
+    engine = ScriptedEngine()
+    result = run(store, items, engine, protocol=Jaster("j", shots=(0,)))
+    assert result.evaluation == first.evaluation
+    assert [one.continuations for one in engine.asked] == [LETTERS.labels] * 4
+    assert (result.progress.planned, result.progress.reused, result.progress.done) == (8, 4, 8)
+
+
 def test_counts_add_up_and_a_repeat_asks_nothing(tmp_path: Path) -> None:
     store = tmp_path / "results.duckdb"
     items = [letter(n) for n in range(10)]
@@ -110,7 +142,7 @@ def test_counts_add_up_and_a_repeat_asks_nothing(tmp_path: Path) -> None:
         ShortAnswer("t", choice=True),
         items,
         store=store,
-        render=render,
+        render=unrendered,
         open_engine=refused,
     )
     assert (again.progress.reused, again.evaluation) == (20, result.evaluation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from fractions import Fraction
 
 import pytest
@@ -282,6 +283,52 @@ def test_repetition_is_the_share_in_loops() -> None:
     assert repetition("あ" * 60) == 1.0
     text = "".join(chr(0x4E00 + n) for n in range(60)) + "うえ" * 20
     assert repetition(text) == pytest.approx(40 / 100)
+
+
+def share_in_loops(text: str) -> float:
+    """The definition, character by character."""
+    text = text.strip()
+    covered = [False] * len(text)
+    for period in range(1, 201):
+        times = 4 if period <= 50 else 2.5
+        start = 0
+        while start + period < len(text):
+            end = start
+            while end + period < len(text) and text[end] == text[end + period]:
+                end += 1
+            length = end - start + period
+            if length >= 30 and length >= times * period:
+                covered[start : start + length] = [True] * length
+            start = end + 1
+    return sum(covered) / len(text) if text else 0.0
+
+
+@settings(deadline=None)
+@given(
+    st.text("あいう。", max_size=30),
+    st.text("あいう。 ", min_size=1, max_size=60),
+    st.integers(0, 6),
+    st.text("あいう。", max_size=30),
+)
+def test_repetition_is_as_defined(before: str, passage: str, times: int, after: str) -> None:
+    text = before + passage * times + after
+    assert repetition(text) == pytest.approx(share_in_loops(text))
+
+
+def test_letters_are_japanese_by_their_unicode_names() -> None:
+    shares = {
+        "CJK UNIFIED IDEOGRAPH": 0.5,
+        "CJK COMPATIBILITY IDEOGRAPH-F": 0.5,
+        "HIRAGANA LETTER SMALL": 0.5,
+        "HALFWIDTH KATAKANA LETTER": 0.5,
+        "HANGUL SYLLABLE": 0.0,
+        "BOPOMOFO LETTER": 0.0,
+    }
+    for code in (*range(0x2E80, 0x10000), *range(0x20000, 0x32000)):
+        name = unicodedata.name(chr(code), "")
+        for beginning, share in shares.items():
+            if name.startswith(beginning):
+                assert japanese_share(chr(code) + "a") == share, name
 
 
 @settings(deadline=None)

@@ -52,13 +52,16 @@ def load_renderer(path: Path) -> Renderer:
 
     Raises HarnessError when the directory holds no readable tokenizer or the template fails.
     """
-    # It starts while the tokenizer is loaded.
-    process = TemplateProcess() if has_chat_template(path) else None
+    process: TemplateProcess | None = None
+    tokenizer: Any = None
 
     @lru_cache(maxsize=4096)
     def render(messages: tuple[Message, ...]) -> Rendered:
-        nonlocal process
-        tokenizer = load_tokenizer(path)
+        nonlocal process, tokenizer
+        if tokenizer is None:
+            # The process starts while the tokenizer is loaded.
+            process = TemplateProcess() if has_chat_template(path) else None
+            tokenizer = load_tokenizer(path)
         if not getattr(tokenizer, "chat_template", None):
             return Rendered(plain_frame(messages), special_tokens=True, stop=PLAIN_STOP)
         process = process or TemplateProcess()

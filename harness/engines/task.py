@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from harness.engines.types import Generation, Request
@@ -25,7 +26,7 @@ class Task:
 
     request: Request
     prompt: list[int]
-    continuations: tuple[list[int], ...]
+    continuations: tuple[tuple[int, ...], ...]
     max_tokens: int
     stop: tuple[str, ...]
     started: float
@@ -71,8 +72,9 @@ def prepare(request: Request, tokenizer: Any, context: int) -> Task | Generation
     )
 
 
-def encode_continuation(tokenizer: Any, text: str) -> list[int]:
-    """Token ids of `text` as it reads inside a document.
+@lru_cache(maxsize=4096)
+def encode_continuation(tokenizer: Any, text: str) -> tuple[int, ...]:
+    """Token ids of `text` as it reads inside a document; remembered, for labels recur.
 
     Some tokenizers put a blank before whatever they encode; that blank belongs to the beginning
     of a document, not to a continuation. Encoding a line break before the text and dropping its
@@ -81,8 +83,8 @@ def encode_continuation(tokenizer: Any, text: str) -> list[int]:
     anchor = tokenizer.encode(ANCHOR, add_special_tokens=False)
     joined = tokenizer.encode(ANCHOR + text, add_special_tokens=False, verbose=False)
     if anchor and joined[: len(anchor)] == anchor:
-        return list(joined[len(anchor) :])
-    return list(tokenizer.encode(text, add_special_tokens=False, verbose=False))
+        return tuple(joined[len(anchor) :])
+    return tuple(tokenizer.encode(text, add_special_tokens=False, verbose=False))
 
 
 def failed(request: Request, reason: str, prompt_tokens: int = 0) -> Generation:

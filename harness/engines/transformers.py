@@ -178,7 +178,7 @@ class TransformersEngine:
         for index, task in enumerate(batch):
             for tokens in task.continuations:
                 if tokens:
-                    rows.setdefault((index, tuple(tokens[:-1])), task.prompt + tokens[:-1])
+                    rows.setdefault((index, tokens[:-1]), [*task.prompt, *tokens[:-1]])
         keys = list(rows)
         logprobs: dict[tuple[int, tuple[int, ...]], torch.Tensor] = {}
         for start in range(0, len(keys), self.batch_size):
@@ -190,10 +190,10 @@ class TransformersEngine:
                 wanted = [
                     tokens
                     for tokens in batch[index].continuations
-                    if tokens and tuple(tokens[:-1]) == head
+                    if tokens and tokens[:-1] == head
                 ]
                 for tokens in wanted:
-                    logprobs[index, tuple(tokens)] = (
+                    logprobs[index, tokens] = (
                         values[row, values.shape[1] - len(tokens) :]
                         .gather(-1, values.new_tensor(tokens).long().unsqueeze(-1))
                         .sum()
@@ -207,9 +207,7 @@ class TransformersEngine:
                 prompt_tokens=len(task.prompt),
                 latency=now - task.started,
                 likelihoods=tuple(
-                    Likelihood(
-                        float(logprobs[index, tuple(tokens)]) if tokens else 0.0, len(tokens)
-                    )
+                    Likelihood(float(logprobs[index, tokens]) if tokens else 0.0, len(tokens))
                     for tokens in task.continuations
                 ),
             )

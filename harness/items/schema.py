@@ -176,12 +176,13 @@ def content_hash(value: Any) -> str:
     """SHA-256 (hex) of a value's canonical JSON: sorted keys, no spaces, UTF-8, dataclasses as
     objects. Equal content gives an equal hash on every machine and version."""
     text = json.dumps(
-        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_plain
+        value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=fields_of
     )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _plain(value: Any) -> Any:
+def fields_of(value: Any) -> dict[str, Any]:
+    """A dataclass as an object of JSON, for `json.dumps(default=...)`."""
     if hasattr(value, "__dataclass_fields__"):
         return {name: getattr(value, name) for name in value.__dataclass_fields__}
     raise TypeError(f"no canonical JSON for {type(value).__name__}")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-_KANA = ((0x3041, 0x3096), (0x309D, 0x309F), (0x30A1, 0x30FA), (0x30FC, 0x30FF), (0xFF66, 0xFF9F))
-_KANJI = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF))
+import re
+
+_KANA = re.compile("[\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\uff66-\uff9f]")
+_KANJI = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
+_JAPANESE = re.compile(f"{_KANA.pattern}|{_KANJI.pattern}|[々〆]")
 
 
 def letters(text: str) -> int:
@@ -16,12 +19,8 @@ def japanese_share(text: str) -> float:
 
     Chinese is written in kanji as well: see `is_japanese`.
     """
-    japanese = other = 0
-    for character in text:
-        if _is_in(character, _KANA) or _is_in(character, _KANJI) or character in "々〆":
-            japanese += 1
-        elif character.isalpha():
-            other += 1
+    rest = _JAPANESE.sub("", text)
+    japanese, other = len(text) - len(rest), letters(rest)
     return japanese / (japanese + other) if japanese + other else 1.0
 
 
@@ -33,14 +32,7 @@ def is_japanese(text: str, threshold: float = 0.5) -> bool:
     """
     if japanese_share(text) < threshold:
         return False
-    if any(_is_in(character, _KANA) for character in text):
-        return True
-    return all(_is_jis(character) for character in text if _is_in(character, _KANJI))
-
-
-def _is_in(character: str, ranges: tuple[tuple[int, int], ...]) -> bool:
-    code = ord(character)
-    return any(first <= code <= last for first, last in ranges)
+    return bool(_KANA.search(text)) or all(map(_is_jis, _KANJI.findall(text)))
 
 
 def _is_jis(character: str) -> bool:

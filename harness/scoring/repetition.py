@@ -51,12 +51,16 @@ def _in_loops(text: str) -> npt.NDArray[np.bool_]:
     depth = np.zeros(len(codes) + 1, dtype=np.int64)  # +1 where a loop starts, -1 behind its end
     for period in range(1, min(LONG_PERIOD, int(len(codes) / LONG_TIMES)) + 1):
         times = SHORT_TIMES if period <= SHORT_PERIOD else LONG_TIMES
+        least = max(times * period, LEAST_COVERED)
         same = codes[period:] == codes[:-period]
+        # Too few places for a loop, as nearly always.
+        if np.count_nonzero(same) + period < least:
+            continue
         edges = np.flatnonzero(np.diff(same, prepend=False, append=False))
         starts, ends = edges[::2], edges[1::2]
         # `same` over [start, end) means that [start, end + period) has this period.
         length = ends - starts + period
-        loops = length >= max(times * period, LEAST_COVERED)
+        loops = length >= least
         np.add.at(depth, starts[loops], 1)
         np.add.at(depth, ends[loops] + period, -1)
     return np.cumsum(depth[:-1]) > 0

@@ -11,12 +11,15 @@ from typing import Any, Literal
 
 import duckdb
 import msgspec
-import pyarrow as pa
 
 from harness.errors import HarnessError
 from harness.items.schema import Item
 from harness.store.database import connect, is_kept_busy, require
 from harness.store.write import ingest, pending
+
+# A parameter's list of keys as a table. An Arrow table would do as well, but DuckDB imports pandas
+# to see what it is.
+_GIVEN = "(SELECT unnest($keys::VARCHAR[]) AS key)"
 
 
 @dataclass(frozen=True)
@@ -154,15 +157,13 @@ def answered(path: Path, keys: Sequence[str], protocol_hash: str) -> dict[str, S
     """Stored answers among `keys`; errors do not count, they are owed again."""
     if not keys:
         return {}
-    # `wanted` is found by DuckDB through the name of this variable.
-    wanted = pa.table({"key": pa.array(keys, type=pa.string())})
     with connect(path, read_only=True) as connection:
-        connection.register("wanted", wanted)
         rows = connection.execute(
             "SELECT g.key, g.text, g.finish_reason, g.likelihoods, g.engine, "
-            "EXISTS (FROM scores s WHERE s.key = g.key AND s.protocol_hash = ?) "
-            "FROM generations g SEMI JOIN wanted USING (key) WHERE g.finish_reason <> 'error'",
-            [protocol_hash],
+            "EXISTS (FROM scores s WHERE s.key = g.key AND s.protocol_hash = $protocol) "
+            f"FROM generations g SEMI JOIN {_GIVEN} USING (key) "
+            "WHERE g.finish_reason <> 'error'",
+            {"keys": list(keys), "protocol": protocol_hash},
         ).fetchall()
     return {
         key: StoredAnswer(
@@ -384,13 +385,11 @@ def scores_by_key(
     path: Path, keys: Sequence[str], protocol_hash: str
 ) -> dict[str, dict[str, float]]:
     """Scores of answers under a protocol, by key and metric."""
-    wanted = pa.table({"key": pa.array(keys, type=pa.string())})
     with connect(path, read_only=True) as connection:
-        connection.register("wanted", wanted)
         rows = connection.execute(
-            "SELECT key, metric, value FROM scores SEMI JOIN wanted USING (key) "
-            "WHERE protocol_hash = ?",
-            [protocol_hash],
+            f"SELECT key, metric, value FROM scores SEMI JOIN {_GIVEN} USING (key) "
+            "WHERE protocol_hash = $protocol",
+            {"keys": list(keys), "protocol": protocol_hash},
         ).fetchall()
     found: dict[str, dict[str, float]] = {}
     for key, metric, value in rows:
