@@ -1,0 +1,45 @@
+"""What `make bench` measures: one script a claim, its size, and what is compared with whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One section of the page.
+
+    name       what `ONLY=` takes, and the result's file in `benchmarks/results`
+    heading    the section's
+    script     in `benchmarks/`
+    arguments  sized to minutes on two cores
+    told       what is compared with what
+    explained  why a peer is faster or smaller, where one is: peer's name, or peer's name and unit
+               (`lm-eval MiB`), to sentence; without its sentence the page says that it lacks one
+    minutes    after so many the script is ended and the claim has failed
+    """
+
+    name: str
+    heading: str
+    script: str
+    arguments: str
+    told: str
+    explained: Mapping[str, str] = field(default_factory=dict)
+    minutes: int = 20
+
+    @property
+    def command(self) -> str:
+        return f"python benchmarks/{self.script} {self.arguments}".rstrip()
+
+
+CLAIMS = (
+    Claim(
+        "start-up",
+        "Start-up",
+        "startup.py",
+        "--rounds 7",
+        "Whole processes. `--help` of each, and our leaderboard of 20 checkpoints against what the "
+        "peers take to say how they are used.",
+    ),
+)
