@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness.items.schema import GENRES
-from harness.protocols.catalogue import protocol_from
 from harness.protocols.mt_bench import MtBench
 from harness.statistics.components import variance_split
 from harness.statistics.means import Estimate
@@ -116,8 +115,7 @@ def judged_boards(
             continue
         if row.protocol_hash not in protocols:
             definition = protocol_definition(path, row.protocol_hash)
-            judged = definition.get("protocol") == "mt-bench"
-            protocols[row.protocol_hash] = protocol_from(definition) if judged else None
+            protocols[row.protocol_hash] = _judged_protocol(definition)
         if protocols[row.protocol_hash] is not None:
             groups[(row.suite, row.protocol_hash, row.items_hash, row.samples)].append(row)
     latest = {key[0]: key for key in sorted(groups, key=lambda key: groups[key][-1].started_at)}
@@ -125,7 +123,7 @@ def judged_boards(
     made: list[JudgedBoard] = []
     for key in sorted(chosen):
         protocol = protocols[key[1]]
-        assert isinstance(protocol, MtBench)
+        assert protocol is not None
         by_judge: dict[JudgeKey, list[JudgedScores]] = defaultdict(list)
         for scores in judged_scores(path, protocol, groups[key]):
             by_judge[scores.judge].append(scores)
@@ -134,6 +132,17 @@ def judged_boards(
             for judge in sorted(by_judge, key=str)
         ]
     return made, len(groups) - len(chosen)
+
+
+def _judged_protocol(definition: Mapping[str, Any]) -> MtBench | None:
+    """The protocol of a definition if a judge rates it; most boards need none of the catalogue."""
+    if definition.get("protocol") != "mt-bench":
+        return None
+    from harness.protocols.catalogue import protocol_from
+
+    protocol = protocol_from(definition)
+    assert isinstance(protocol, MtBench)
+    return protocol
 
 
 def judged_scores(
