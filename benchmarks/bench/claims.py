@@ -35,6 +35,17 @@ class Claim:
 
 CLAIMS = (
     Claim(
+        "evaluation",
+        "`harness eval` against lm-eval and the bare engine",
+        "eval_throughput.py",
+        "--items 1000 --rounds 3",
+        "Whole processes, start-up included, all three with the same engine, settings, prompts and "
+        "a random two-layer model, so that what is around the engine shows. *generate*: short "
+        "items, greedy, 16 tokens at most. *choice*: four-label items behind a shared preamble, a "
+        "generated answer and the log-likelihood of each label.",
+        minutes=40,
+    ),
+    Claim(
         "start-up",
         "Start-up",
         "startup.py",
