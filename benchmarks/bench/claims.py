@@ -46,6 +46,16 @@ CLAIMS = (
         minutes=40,
     ),
     Claim(
+        "jaster",
+        "A 4-shot Jaster evaluation against lm-eval",
+        "jaster_throughput.py",
+        "--items 50 --rounds 2",
+        "Whole processes, the same engine, prompts and random checkpoint of six layers; three "
+        "datasets of our own set in llm-jp-eval's layout. Both generate an answer to each item and "
+        "score every label of the closed label sets.",
+        minutes=40,
+    ),
+    Claim(
         "start-up",
         "Start-up",
         "startup.py",
