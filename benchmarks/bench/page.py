@@ -21,6 +21,8 @@ Written by that command from `benchmarks/results`, one file a claim; the text at
 are faster or smaller. Behind it stand the smallest and the greatest ratio of a round. Other work
 ran on the machine beside (the load before each run is given): read the ratios, not the seconds."""
 
+UNEXPLAINED = "**Not explained.**"
+
 
 def page(claims: Sequence[Claim], kept: Mapping[str, Mapping[str, Any]], studies: str) -> str:
     """The whole page. `kept` holds the content of each claim's file by the claim's name; claims
@@ -112,12 +114,10 @@ def _slower(claims: Sequence[Claim], kept: Mapping[str, Mapping[str, Any]]) -> l
 
 
 def reason(claim: Claim, row: Mapping[str, Any]) -> str:
-    """Why the peer of a row is ahead."""
-    for peer, why in claim.explained.items():
-        name, _, unit = peer.partition(" ")
-        if peer_is(row, name) and unit in ("", row["unit"]):
-            return why
-    return "**Not explained.**"
+    """Why the peer of a row is ahead: the first explanation whose words are all in the row."""
+    words = set(f"{row['what']} {row['peer']} {row['unit']}".replace(",", " ").split())
+    found = (why for key, why in claim.explained.items() if set(key.split()) <= words)
+    return next(found, UNEXPLAINED)
 
 
 def peer_is(row: Mapping[str, Any], name: str) -> bool:
