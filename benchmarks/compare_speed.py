@@ -33,6 +33,9 @@ from benchmarks.bench.measure import Cost, Result, alternate, process
 from benchmarks.bench.peers import here
 
 METRICS = ("strict", "lenient", "format", "choice")
+# Prompts of some 300 characters and answers of some 60, as evaluations have them.
+PROMPT = "次の文章を読んで、あとの問いに番号で答えてください。理由は書かなくてかまいません。" * 7
+ANSWER = "文章の二つ目の段落に書かれているとおり、正しいものは次の番号です。" * 2
 # What both give, by metric of a genre and dataset.
 Answer = dict[str, dict[str, float]]
 
@@ -77,7 +80,7 @@ def _add_checkpoint(connection: object, items: int, step: int) -> None:
     )
     run(
         f"INSERT INTO generations SELECT sha256('k{step}-' || i), sha256('c{step}'), "
-        f"sha256('item' || i), 'answer', 0, 0, 'question ' || i, '{{}}', 'answer ' || i, 'stop', "
+        f"sha256('item' || i), 'answer', 0, 0, '{PROMPT}' || i, '{{}}', '{ANSWER}' || i, 'stop', "
         f"20, 5, 0, 0.1, '[]', NULL, 'none', now() FROM range({items}) t(i)"
     )
     names = ", ".join(f"('{metric}')" for metric in METRICS)
