@@ -264,8 +264,8 @@ def main() -> None:
             check(name, one.finish(), exact, result)
         for name in contenders:
             if name in PEERS:
-                did, units = CONTENDERS[name][0], ("s", "s of processor", "MiB")
-                result.compare(f"peer: {did}", named(name), costs["harness"], costs[name], units)
+                did = CONTENDERS[name][0]
+                result.compare(f"peer: {did}", named(name), costs["harness"], costs[name])
         clustered = [cost.wall for cost in costs["harness, clustered"]]
         result.check(f"Ours with errors clustered by prompt: {statistics.median(clustered):.2f} s.")
         show_draws(folder)

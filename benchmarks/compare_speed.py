@@ -196,8 +196,7 @@ def main() -> None:
             if wrong:
                 sys.exit(f"pandas answers otherwise: {wrong[:3]} of {len(wrong)}")
             what = f"2 x {options.items:,} items out of {name.format(scores)}"
-            units = ("s", "s of processor", "MiB")
-            result.compare(what, peer, costs["harness"], costs["pandas"], units)
+            result.compare(what, peer, costs["harness"], costs["pandas"])
             megabytes = [sum(one.stat().st_size for one in each) / 1e6 for each in ([store], files)]
             result.check(
                 f"{what}: {len(answers['harness']) - 1} pairs of means and the numbers of flipped "

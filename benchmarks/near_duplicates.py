@@ -174,8 +174,7 @@ def compare(count: int, rounds: int, result: Result) -> None:
     command = [sys.executable, __file__, "--datasketch", str(count), "--child"]
     contenders = {name: Contender([*command, name]) for name in CONTENDERS}
     costs = alternate({name: one.round for name, one in contenders.items()}, rounds)
-    units = ("s", "s of processor", "MiB")
-    result.compare(f"{count:,} texts", peer, costs["harness"], costs["datasketch"], units)
+    result.compare(f"{count:,} texts", peer, costs["harness"], costs["datasketch"])
     for name, one in contenders.items():
         recall, others = one.finish()
         result.check(

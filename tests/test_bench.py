@@ -39,12 +39,22 @@ def shown(*runs: dict[str, Any], claim: Claim = CLAIM, **kept: Any) -> str:
 
 def test_a_row_shows_medians_and_the_ratio_with_its_rounds() -> None:
     text = shown(run(row(), checks=["All were equal."]))
-    assert "| a fit | 2.00 s | somebody 1.2 | 5.00 s | 2.50 (2.00–3.00) |" in text
+    assert "| a fit | 2.00 s | somebody 1.2 | 5.00 s | 2.50 (2.00–3.00) |  |" in text
     assert "    python benchmarks/x.py --rounds 3\n" in text
     assert "All were equal." in text
     assert "Measured on: Made-up CPU, 2 cores, 8 GiB, no GPU; Python 3.11.7." in text
     assert "Measured 2026-05-04, commit abc1234, load 1.2." in text
     assert text.endswith("## Studies\n")
+
+
+def test_processor_seconds_stand_beside_seconds() -> None:
+    processor = row(unit="s of processor", theirs=[4.0, 8.0, 16.0])
+    text = shown(run(row(), processor))
+    assert (
+        "| a fit | 2.00 s | somebody 1.2 | 5.00 s | 2.50 (2.00–3.00) | 4.00 (4.00–4.00) |" in text
+    )
+    alone = shown(run(processor))
+    assert "| 2.00 s of processor | somebody 1.2 | 8.00 s of processor | 4.00 " in alone
 
 
 def test_memory_stands_in_a_table_of_its_own() -> None:
@@ -103,7 +113,7 @@ def test_a_script_that_fails_leaves_the_earlier_result(tmp_path: Path) -> None:
     assert str(ROOT) not in kept["failed"]["why"]
     text = shown(*kept["runs"], failed=kept["failed"])
     assert f"The run of {kept['failed']['at']} failed: " in text
-    assert "| 2.50 (2.00–3.00) |" in text
+    assert "| 2.50 (2.00–3.00) |  |" in text
 
 
 def test_a_claim_that_was_never_measured_is_named() -> None:
@@ -214,7 +224,8 @@ def test_a_result_is_written_as_the_runner_reads_it(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "result.json").read_text())
     assert [(one["unit"], one["ours"], one["theirs"]) for one in found["rows"]] == [
         ("s", [1.0, 3.0], [2.0]),
+        ("s of processor", [0.5, 0.7], [1.0]),
         ("MiB", [120.0], [60.0]),
     ]
     assert (found["checks"], found["missing"]) == (["It was so."], {"other": "no wheel"})
-    assert [ratio(one) for one in found["rows"]] == [1.0, 0.5]
+    assert [ratio(one) for one in found["rows"]] == pytest.approx([1.0, 1 / 0.6, 0.5])

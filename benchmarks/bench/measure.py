@@ -185,7 +185,7 @@ class Result:
         peer: str,
         ours: Sequence[Cost],
         theirs: Sequence[Cost],
-        units: Sequence[str] = ("s", "MiB"),
+        units: Sequence[str] = ("s", "s of processor", "MiB"),
     ) -> None:
         """A row for each of the units: `s` by the clock, `s of processor`, `MiB` at the peak."""
         of = {

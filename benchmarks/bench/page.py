@@ -19,8 +19,10 @@ INTRODUCTION = """\
 Written by that command from `benchmarks/results`, one file a claim; the text at the end apart.
 *ratio* is the peer's median divided by ours, of rounds that alternate within one run: above 1 we
 are faster or smaller. Behind it stand the smallest and the greatest ratio of a round. Other work
-ran on the machine beside (the load before each run is given): read the ratios, not the seconds."""
+ran on the machine beside (the load before each run is given): read the ratios, not the seconds, and
+where the rounds differ much, the ratio of processor seconds in the last column."""
 
+PROCESSOR = "s of processor"
 UNEXPLAINED = "**Not explained.**"
 
 
@@ -56,20 +58,15 @@ def _section(claim: Claim, kept: Mapping[str, Any], machines: Sequence[str]) -> 
     yield f"    {claim.command}"
     yield claim.told
     runs = kept["runs"]
-    rows = [(run, row) for run in runs for row in run["rows"] if row["unit"] != "MiB"]
-    old = [f" ({run['at']})" if run is not runs[0] else "" for run, _ in rows]
     yield table(
-        ("", "harness", "peer", "peer's", "ratio"),
-        (
-            (row["what"], value(row, "ours"), row["peer"] + when, value(row, "theirs"), told(row))
-            for (_, row), when in zip(rows, old, strict=True)
-        ),
+        ("", "harness", "peer", "peer's", "ratio", "of processor"),
+        (cells for run in runs for cells in _cells(run, "" if run is runs[0] else run["at"])),
     )
     checks = " ".join(runs[0]["checks"])
     if checks:
         yield checks
     for peer, why in runs[0]["missing"].items():
-        before = any(run is not runs[0] and peer_is(row, peer) for run, row in rows)
+        before = any(peer_is(row, peer) for run in runs[1:] for row in run["rows"])
         yield f"{peer} was not measured: {why}." + (
             " Its rows above are those of an earlier run." if before else ""
         )
@@ -81,6 +78,21 @@ def _section(claim: Claim, kept: Mapping[str, Any], machines: Sequence[str]) -> 
         for run in runs
     )
     yield f"Measured {at}."
+
+
+def _cells(run: Mapping[str, Any], at: str) -> Iterator[tuple[str, ...]]:
+    """The table's lines of a run: one for each thing and peer, with the ratio of processor seconds
+    beside that of seconds."""
+    units: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
+    for row in run["rows"]:
+        units.setdefault((row["what"], row["peer"]), {})[row["unit"]] = row
+    for (what, peer), rows in units.items():
+        processor = rows.pop(PROCESSOR, None) if "s" in rows else None
+        for unit, row in rows.items():
+            if unit != "MiB":
+                name = f"{peer} ({at})" if at else peer
+                other = told(processor) if processor and unit == "s" else ""
+                yield what, value(row, "ours"), name, value(row, "theirs"), told(row), other
 
 
 def _memory(claims: Sequence[Claim], kept: Mapping[str, Mapping[str, Any]]) -> list[str]:
