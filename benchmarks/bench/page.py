@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import statistics
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -50,34 +51,33 @@ def machine(run: Mapping[str, Any]) -> str:
 
 def _machines(machines: Sequence[str]) -> str:
     if len(machines) == 1:
-        return f"Measured on: {machines[0]}."
-    return "\n".join(f"- Machine {number}: {text}." for number, text in enumerate(machines, 1))
+        return wrapped(f"Measured on: {machines[0]}.")
+    return listed(f"Machine {number}: {text}." for number, text in enumerate(machines, 1))
 
 
 def _section(claim: Claim, kept: Mapping[str, Any], machines: Sequence[str]) -> Iterator[str]:
     yield f"    {claim.command}"
-    yield claim.told
+    yield wrapped(claim.told)
     runs = kept["runs"]
     yield table(
         ("", "harness", "peer", "peer's", "ratio", "of processor"),
         (cells for run in runs for cells in _cells(run, "" if run is runs[0] else run["at"])),
     )
-    checks = " ".join(runs[0]["checks"])
-    if checks:
-        yield checks
+    if runs[0]["checks"]:
+        yield wrapped(" ".join(runs[0]["checks"]))
     for peer, why in runs[0]["missing"].items():
         before = any(peer_is(row, peer) for run in runs[1:] for row in run["rows"])
-        yield f"{peer} was not measured: {why}." + (
-            " Its rows above are those of an earlier run." if before else ""
-        )
+        old = " Its rows above are those of an earlier run." if before else ""
+        yield wrapped(f"{peer} was not measured: {why}.{old}")
     if failed := kept.get("failed"):
-        yield f"The run of {failed['at']} failed: {failed['why']}. What stands above is older."
+        said = f"The run of {failed['at']} failed: {failed['why']}. What stands above is older."
+        yield wrapped(said)
     at = "; ".join(
         f"{run['at']}, commit {run['commit']}, load {run['load']:.1f}"
         + (f", machine {machines.index(machine(run)) + 1}" if len(machines) > 1 else "")
         for run in runs
     )
-    yield f"Measured {at}."
+    yield wrapped(f"Measured {at}.")
 
 
 def _cells(run: Mapping[str, Any], at: str) -> Iterator[tuple[str, ...]]:
@@ -114,7 +114,7 @@ def _memory(claims: Sequence[Claim], kept: Mapping[str, Mapping[str, Any]]) -> l
 def _slower(claims: Sequence[Claim], kept: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Every row in which the peer is faster or smaller, with the reason."""
     lines = [
-        f"- {claim.heading}, {row['what']}, {row['unit']}, {row['peer']}: ratio {told(row)}. "
+        f"{claim.heading}, {row['what']}, {row['unit']}, {row['peer']}: ratio {told(row)}. "
         + reason(claim, row)
         for claim in claims
         for row in _rows(kept.get(claim.name))
@@ -122,7 +122,7 @@ def _slower(claims: Sequence[Claim], kept: Mapping[str, Mapping[str, Any]]) -> l
     ]
     if not lines:
         return ["## Where a peer is ahead", "Nowhere in the tables above."]
-    return ["## Where a peer is ahead", "\n".join(lines)]
+    return ["## Where a peer is ahead", listed(lines)]
 
 
 def reason(claim: Claim, row: Mapping[str, Any]) -> str:
@@ -160,6 +160,22 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [f"| {' | '.join(headings)} |", f"|{'|'.join(marks)}|"]
     lines += [f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows]
     return "\n".join(lines)
+
+
+def wrapped(text: str, indent: str = "") -> str:
+    """A paragraph of lines of 100 characters, the first of which begins with `indent`."""
+    return textwrap.fill(
+        text,
+        100,
+        initial_indent=indent,
+        subsequent_indent=" " * len(indent),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def listed(items: Iterable[str]) -> str:
+    return "\n".join(wrapped(item, "- ") for item in items)
 
 
 def without_paths(text: str) -> str:

