@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.bench import peers
 from benchmarks.bench.__main__ import PAGE, RESULTS, STUDIES, merged, renew
 from benchmarks.bench.claims import CLAIMS, Claim
 from benchmarks.bench.measure import ROOT, Contender, Cost, Result, alternate, process, ratio
@@ -61,7 +62,7 @@ def test_memory_stands_in_a_table_of_its_own() -> None:
     text = shown(run(row(), row(unit="MiB", ours=[100.0], theirs=[250.0])))
     section, memory = text.split("## Memory")
     assert "MiB" not in section
-    line = "| Ratings against somebody | a fit | 100 MiB | somebody 1.2 | 250 MiB | 2.50 |"
+    line = "| ratings | a fit | 100 MiB | somebody 1.2 | 250 MiB | 2.50 |"
     assert line in memory
 
 
@@ -118,6 +119,31 @@ def test_a_script_that_fails_leaves_the_earlier_result(tmp_path: Path) -> None:
 
 def test_a_claim_that_was_never_measured_is_named() -> None:
     assert "Never measured: `make bench ONLY=ratings`." in page([CLAIM], {}, "")
+
+
+def test_what_the_installer_says_is_one_line() -> None:
+    errors = (
+        "error: No solution found\n  cause: Because there is no version of peer==9.\n"
+        "  cause: something deeper\n\nhint: try another\n"
+    )
+    assert peers.told(errors) == "No solution found: Because there is no version of peer==9"
+    assert peers.told("") == ""
+
+
+def test_a_peer_that_cannot_be_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "HOME", tmp_path)
+    monkeypatch.setitem(peers.PEERS, "nobody", ("no-such-peer-of-ours==1.0",))
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    with pytest.raises(peers.MissingPeerError):
+        peers.python_of("nobody")
+    assert peers.named("nobody") == "no-such-peer-of-ours 1.0"
+    assert not (tmp_path / "nobody" / "installed").exists()
+
+
+def test_a_peer_of_our_own_environment() -> None:
+    assert peers.here("numpy").startswith("numpy ")
+    with pytest.raises(peers.MissingPeerError, match="make install"):
+        peers.here("no-such-peer-of-ours")
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def _cells(run: Mapping[str, Any], at: str) -> Iterator[tuple[str, ...]]:
 def _memory(claims: Sequence[Claim], kept: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The peaks of all claims in one table."""
     rows = [
-        (claim.heading, row["what"], value(row, "ours"), row["peer"], value(row, "theirs"),
+        (claim.name, row["what"], value(row, "ours"), row["peer"], value(row, "theirs"),
          told(row))
         for claim in claims
         for row in _rows(kept.get(claim.name))
@@ -114,7 +114,7 @@ def _memory(claims: Sequence[Claim], kept: Mapping[str, Mapping[str, Any]]) -> l
 def _slower(claims: Sequence[Claim], kept: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Every row in which the peer is faster or smaller, with the reason."""
     lines = [
-        f"{claim.heading}, {row['what']}, {row['unit']}, {row['peer']}: ratio {told(row)}. "
+        f"{claim.name}, {row['what']}, {row['unit']}, {row['peer']}: ratio {told(row)}. "
         + reason(claim, row)
         for claim in claims
         for row in _rows(kept.get(claim.name))

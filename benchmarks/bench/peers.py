@@ -55,8 +55,14 @@ def python_of(name: str) -> Path:
 def _call(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        lines = [line.strip(" ╰─▶×│") for line in done.stderr.splitlines() if line.strip()]
-        raise MissingPeerError(lines[-1] if lines else f"{command[1]} ended with {done.returncode}")
+        raise MissingPeerError(told(done.stderr) or f"{command[1]} ended with {done.returncode}")
+
+
+def told(errors: str) -> str:
+    """What uv says went wrong: its error and the first cause, without the hints that follow."""
+    lines = [line.strip() for line in errors.splitlines()]
+    said = [line.split(": ", 1)[1] for line in lines if line.startswith(("error: ", "cause: "))]
+    return ": ".join(said[:2]).rstrip(".")
 
 
 def named(name: str) -> str:
