@@ -118,7 +118,10 @@ def test_a_script_that_fails_leaves_the_earlier_result(tmp_path: Path) -> None:
 
 
 def test_a_claim_that_was_never_measured_is_named() -> None:
-    assert "Never measured: `make bench ONLY=ratings`." in page([CLAIM], {}, "")
+    assert "Not measured yet: `make bench ONLY=ratings`." in page([CLAIM], {}, "")
+    failed = shown(failed={"at": "2026-05-04", "why": "no space left"})
+    assert "The run of 2026-05-04 failed: no space left." in failed
+    assert "Not measured yet: `make bench ONLY=ratings`." in failed
 
 
 def test_what_the_installer_says_is_one_line() -> None:

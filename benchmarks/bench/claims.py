@@ -1,4 +1,8 @@
-"""What `make bench` measures: one script a claim, its size, and what is compared with whom."""
+"""What `make bench` measures: one script a claim, its size, and what is compared with whom.
+
+A new claim is a script that takes `--json FILE` and writes a `measure.Result` there, and an entry
+here; a peer that needs an environment of its own is a line in `peers.py`.
+"""
 
 from __future__ import annotations
 

@@ -33,10 +33,8 @@ def page(claims: Sequence[Claim], kept: Mapping[str, Mapping[str, Any]], studies
     machines = list(dict.fromkeys(machine(run) for one in kept.values() for run in one["runs"]))
     parts = [INTRODUCTION, _machines(machines)]
     for claim in claims:
-        if claim.name in kept:
-            parts += [f"## {claim.heading}", *_section(claim, kept[claim.name], machines)]
-        else:
-            parts += [f"## {claim.heading}", f"Never measured: `make bench ONLY={claim.name}`."]
+        section = _section(claim, kept.get(claim.name, {"runs": []}), machines)
+        parts += [f"## {claim.heading}", *section]
     parts += [*_memory(claims, kept), *_slower(claims, kept), studies.strip()]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -56,9 +54,14 @@ def _machines(machines: Sequence[str]) -> str:
 
 
 def _section(claim: Claim, kept: Mapping[str, Any], machines: Sequence[str]) -> Iterator[str]:
-    yield f"    {claim.command}"
+    runs, failed = kept["runs"], kept.get("failed")
+    if failed:
+        yield wrapped(f"The run of {failed['at']} failed: {failed['why']}.")
+    if not runs:
+        yield f"Not measured yet: `make bench ONLY={claim.name}`."
+        return
+    yield f"    {runs[0]['command']}"
     yield wrapped(claim.told)
-    runs = kept["runs"]
     yield table(
         ("", "harness", "peer", "peer's", "ratio", "of processor"),
         (cells for run in runs for cells in _cells(run, "" if run is runs[0] else run["at"])),
@@ -69,9 +72,6 @@ def _section(claim: Claim, kept: Mapping[str, Any], machines: Sequence[str]) -> 
         before = any(peer_is(row, peer) for run in runs[1:] for row in run["rows"])
         old = " Its rows above are those of an earlier run." if before else ""
         yield wrapped(f"{peer} was not measured: {why}.{old}")
-    if failed := kept.get("failed"):
-        said = f"The run of {failed['at']} failed: {failed['why']}. What stands above is older."
-        yield wrapped(said)
     at = "; ".join(
         f"{run['at']}, commit {run['commit']}, load {run['load']:.1f}"
         + (f", machine {machines.index(machine(run)) + 1}" if len(machines) > 1 else "")
