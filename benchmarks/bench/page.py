@@ -21,7 +21,8 @@ Written by that command from `benchmarks/results`, one file a claim; the text at
 *ratio* is the peer's median divided by ours, of rounds that alternate within one run: above 1 we
 are faster or smaller. Behind it stand the smallest and the greatest ratio of a round. Other work
 ran on the machine beside (the load before each run is given): read the ratios, not the seconds, and
-where the rounds differ much, the ratio of processor seconds in the last column."""
+where the rounds differ much, the ratio of processor seconds in the last column. A plus behind a
+commit: files of it had been changed."""
 
 PROCESSOR = "s of processor"
 UNEXPLAINED = "**Not explained.**"
