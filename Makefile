@@ -18,7 +18,7 @@ help:
 	@echo "make lint       ruff and mypy"
 	@echo "make fuzz       every parser under a coverage-guided fuzzer for FUZZ_SECONDS (3600)"
 	@echo "make audit      known vulnerabilities of the pinned packages"
-	@echo "make bench      performance ratios against named peers"
+	@echo "make bench      ratios against named peers, into docs/benchmarks.md; ONLY=NAME for one"
 	@echo "make install    only make .venv"
 
 install: .venv/installed
@@ -58,8 +58,9 @@ fuzz: .venv/fuzz
 audit: .venv/installed
 	$(BIN)/python scripts/audit.py
 
+# ONLY="ratings sandbox" measures these claims alone (benchmarks/bench/claims.py).
 bench: .venv/installed
-	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	$(BIN)/python -m benchmarks.bench $(if $(ONLY),--only $(ONLY))
 
 clean:
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,34 +1,33 @@
 """Time and memory of rating 100 models from 1 million stored battles, against named peers.
 
 Usage: python benchmarks/arena_speed.py [--battles 1000000] [--models 100] [--prompts 10000]
-           [--repeats 5] [--arena-rank-python PYTHON]
+           [--rounds 5] [--json FILE]
 
-Each contender is a process of its own, so that its memory is its own. Ours starts at the store on
-disk; the peers start at what they take, already in memory (the names as lists or a data frame),
-which is in their favour. choix and evalica run where they are importable. arena-rank pins its own
-numpy and jax: name a Python that has it, or it is left out.
+Each contender is a process of its own, with its own memory and the Python that it needs; rounds
+alternate. Ours starts at the store on disk; the peers start at what they take, already in memory
+(the names as lists or a data frame), which is in their favour. One round comes before those that
+count: arena-rank compiles in it.
 
-Ratings are compared with a reference: Newton's method carried on in extended precision until the
-score equations hold to 1e-15.
+Ratings are compared with a reference, Newton's method carried on in extended precision until the
+score equations hold to 1e-15, and have to agree with it to a hundredth of a point.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
+import math
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.bench.measure import Contender, Result, alternate, cost_of, serve
+from benchmarks.bench.peers import PEERS, MissingPeerError, named, python_of
+
 POINTS = 173.7177927613007  # 400 / ln 10
 DRAWS = 2000
 
@@ -69,58 +68,60 @@ def make(folder: Path, battles: int, models: int, prompts: int) -> None:
         )
 
 
-def timed(run: Callable[[], Any], repeats: int) -> tuple[list[list[float]], Any]:
-    """[elapsed, processor] seconds of each repeat: on a busy machine the second is the steadier."""
-    seconds = []
-    for _ in range(repeats):
-        begin = time.perf_counter(), time.process_time()
-        found = run()
-        seconds.append([time.perf_counter() - begin[0], time.process_time() - begin[1]])
-    return seconds, found
+def ours(folder: Path) -> None:
+    """From the store on disk: counts, fit and sandwich errors."""
+    from harness.arena.bradley_terry import battle_meat, covariance, fit
+    from harness.store.battles import load_counts
 
-
-def ours(folder: Path, repeats: int) -> dict[str, Any]:
-    """From the store on disk: counts and sandwich; columns and clustered sandwich; bootstrap."""
-    import numpy as np
-
-    from harness.arena.bootstrap import multinomial, multiplier
-    from harness.arena.bradley_terry import battle_meat, cluster_meat, covariance, fit
-    from harness.store.battles import load_counts, load_table
-
-    store = folder / "results.duckdb"
-
-    def plain() -> Any:
-        counts = load_counts(store)
+    def work() -> Any:
+        counts = load_counts(folder / "results.duckdb")
         found = fit(counts)
         return found, covariance(found, battle_meat(counts, found))
 
-    def clustered() -> Any:
-        from harness.arena.counts import count_pairs
+    serve(
+        work, lambda made: dict(zip(made[0].models, (made[0].theta * POINTS).tolist(), strict=True))
+    )
 
-        table = load_table(store)
+
+def ours_clustered(folder: Path) -> None:
+    """From the store on disk: columns, fit and errors clustered by prompt."""
+    from harness.arena.bradley_terry import cluster_meat, covariance, fit
+    from harness.arena.counts import count_pairs
+    from harness.store.battles import load_table
+
+    def work() -> Any:
+        table = load_table(folder / "results.duckdb")
         found = fit(count_pairs(table))
-        return table, found, covariance(found, cluster_meat(table, found))
+        return found, covariance(found, cluster_meat(table, found))
 
-    fitting, (found, _) = timed(plain, repeats)
-    sandwich, (table, again, spread) = timed(clustered, repeats)
-    poisson, sample = timed(lambda: multiplier(table, again, DRAWS, 0), repeats)
-    anew, resampled = timed(lambda: multinomial(table, again, 200, 0), 1)
-    error = np.sqrt(np.diag(spread))
-    return {
-        "counts, fit and sandwich from the store": fitting,
-        "the same, clustered by prompt": sandwich,
-        f"{DRAWS:,} cluster-bootstrap draws (Poisson)": poisson,
-        "200 cluster-bootstrap draws (multinomial, fitted anew)": anew,
-        "ratings": dict(zip(found.models, (found.theta * POINTS).tolist(), strict=True)),
-        "notes": {
-            "standard errors, Poisson bootstrap / sandwich": float(
-                np.median(sample.theta.std(0) / error)
-            ),
-            "standard errors, multinomial bootstrap / sandwich": float(
-                np.median(resampled.theta.std(0) / error)
-            ),
-        },
-    }
+    serve(
+        work, lambda made: dict(zip(made[0].models, (made[0].theta * POINTS).tolist(), strict=True))
+    )
+
+
+def show_draws(folder: Path) -> None:
+    """Prints the time of bootstrap draws, and their standard errors beside the sandwich's."""
+    import numpy as np
+
+    from harness.arena.bootstrap import multinomial, multiplier
+    from harness.arena.bradley_terry import cluster_meat, covariance, fit
+    from harness.arena.counts import count_pairs
+    from harness.store.battles import load_table
+
+    table = load_table(folder / "results.duckdb")
+    found = fit(count_pairs(table))
+    error = np.sqrt(np.diag(covariance(found, cluster_meat(table, found))))
+    for name, draws, resample in (
+        ("Poisson", DRAWS, multiplier),
+        ("multinomial, fitted anew", 200, multinomial),
+    ):
+        samples: list[Any] = []
+        cost = cost_of(lambda: samples.append(resample(table, found, draws, 0)))  # noqa: B023
+        print(
+            f"{draws:,} cluster-bootstrap draws ({name}): {cost.wall:.3f} s, processor "
+            f"{cost.processor:.3f} s; standard errors, bootstrap / sandwich "
+            f"{float(np.median(samples[0].theta.std(0) / error)):.3f}"
+        )
 
 
 def columns(folder: Path) -> tuple[list[str], list[str], list[str]]:
@@ -131,20 +132,24 @@ def columns(folder: Path) -> tuple[list[str], list[str], list[str]]:
     return a, b, outcome
 
 
-def with_evalica(folder: Path, repeats: int) -> dict[str, Any]:
+def with_evalica(folder: Path) -> None:
+    """The fit alone, without intervals, from lists."""
     import evalica
 
     a, b, outcome = columns(folder)
     label = {"a": evalica.Winner.X, "b": evalica.Winner.Y, "tie": evalica.Winner.Draw}
     winners = [label[one] for one in outcome]
-    seconds, found = timed(
-        lambda: evalica.bradley_terry(a, b, winners, tolerance=1e-8, limit=10_000), repeats
+    serve(
+        lambda: evalica.bradley_terry(a, b, winners, tolerance=1e-8, limit=10_000),
+        lambda found: {
+            name: math.log(value) * POINTS for name, value in found.scores.to_dict().items()
+        },
     )
-    return {"fit, no intervals": seconds, "ratings": in_points(found.scores.to_dict())}
 
 
-def with_choix(folder: Path, repeats: int) -> dict[str, Any]:
-    """Counting by pandas, then its fastest solver; a tie is half a win each way, as a count."""
+def with_choix(folder: Path) -> None:
+    """Counting by pandas, then its fastest solver, without intervals; a tie is half a win each
+    way, as a count."""
     import choix
     import numpy as np
     import pandas as pd
@@ -152,7 +157,7 @@ def with_choix(folder: Path, repeats: int) -> dict[str, Any]:
     a, b, outcome = columns(folder)
     frame = pd.DataFrame({"a": a, "b": b, "outcome": outcome})
 
-    def run() -> Any:
+    def work() -> Any:
         codes, names = pd.factorize(pd.concat([frame["a"], frame["b"]]))
         one, other = codes[: len(frame)], codes[len(frame) :]
         size = len(names)
@@ -161,55 +166,38 @@ def with_choix(folder: Path, repeats: int) -> dict[str, Any]:
         won += np.bincount(other * size + one, 1 - score, size * size).reshape(size, size)
         return names, choix.ilsr_pairwise_dense(won, alpha=0.0, max_iter=100, tol=1e-10)
 
-    seconds, (names, found) = timed(run, repeats)
-    return {
-        "counting and fit, no intervals": seconds,
-        "ratings": {name: value * POINTS for name, value in zip(names, found, strict=True)},
-    }
+    serve(work, lambda made: {n: float(value) * POINTS for n, value in zip(*made, strict=True)})
 
 
-def with_arena_rank(folder: Path, repeats: int) -> dict[str, Any]:
+def with_arena_rank(folder: Path) -> None:
+    """Preparing its data set from a data frame, fit and sandwich errors."""
     import numpy as np
     import pandas as pd
     from arena_rank.models.bradley_terry import BradleyTerry
     from arena_rank.utils.data_utils import PairDataset
 
-    table = np.load(folder / "names.npz", allow_pickle=True)
-    frame = pd.DataFrame({name: table[name] for name in ("model_a", "model_b", "winner")})
+    a, b, outcome = columns(folder)
+    label = {"a": "model_a", "b": "model_b", "tie": "tie"}
+    winners = [label[one] for one in outcome]
+    frame = pd.DataFrame({"model_a": a, "model_b": b, "winner": winners})
 
-    def prepare() -> Any:
-        return PairDataset.from_pandas(frame)
-
-    def fit() -> Any:
+    def work() -> Any:
+        dataset = PairDataset.from_pandas(frame)
         model = BradleyTerry(n_competitors=len(dataset.competitors))
         found = model.compute_ratings_and_cis(dataset)
-        return {key: np.asarray(found[key]) for key in ("ratings", "rating_lower")}
+        assert np.asarray(found["rating_lower"]).size
+        return dataset.competitors, np.asarray(found["ratings"])
 
-    preparing, dataset = timed(prepare, repeats)
-    fitting, found = timed(fit, repeats)
-    both = [
-        [one[0] + other[0], one[1] + other[1]]
-        for one, other in zip(preparing, fitting, strict=True)
-    ]
-    return {
-        "preparing": preparing,
-        "fit and sandwich": fitting,
-        "both": both,
-        "ratings": dict(zip(dataset.competitors, found["ratings"].tolist(), strict=True)),
-    }
+    serve(work, lambda made: dict(zip(made[0], made[1].tolist(), strict=True)))
 
 
-def in_points(strengths: dict[str, float]) -> dict[str, float]:
-    import math
-
-    return {name: math.log(value) * POINTS for name, value in strengths.items()}
-
-
-CONTENDERS = {
-    "harness": ours,
-    "evalica": with_evalica,
-    "choix": with_choix,
-    "arena-rank": with_arena_rank,
+# name -> (what it does, how)
+CONTENDERS: dict[str, tuple[str, Callable[[Path], None]]] = {
+    "harness": ("counts, fit, sandwich errors, from the store", ours),
+    "harness, clustered": ("the same with errors clustered by prompt", ours_clustered),
+    "arena-rank": ("preparing, fit, sandwich errors", with_arena_rank),
+    "evalica": ("fit, no errors", with_evalica),
+    "choix": ("counting, fit, no errors", with_choix),
 }
 
 
@@ -241,102 +229,58 @@ def reference(folder: Path) -> dict[str, float]:
     return {name: float(value) * POINTS for name, value in zip(names, theta, strict=True)}
 
 
-def child(name: str, folder: Path, repeats: int) -> None:
-    found = CONTENDERS[name](folder, repeats)
-    # Not getrusage: a child's starts at what its parent had.
-    status = Path("/proc/self/status").read_text()
-    found["memory"] = int(status.split("VmHWM:")[1].split()[0]) / 1024
-    print(json.dumps(found))
-
-
-def run_child(python: str, name: str, folder: Path, repeats: int) -> dict[str, Any]:
-    command = [python, __file__, "--child", name, "--folder", str(folder)]
-    done = subprocess.run(
-        [*command, "--repeats", str(repeats)],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path[1:]])}
-        if python == sys.executable
-        else None,
-    )
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+def start(name: str, folder: Path) -> Contender:
+    """Raises MissingPeerError for a peer that cannot be installed."""
+    python = python_of(name) if name in PEERS else sys.executable
+    return Contender([python, __file__, "--child", name, "--folder", folder], warm_ups=1)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--battles", type=int, default=1_000_000)
     parser.add_argument("--models", type=int, default=100)
     parser.add_argument("--prompts", type=int, default=10_000)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--arena-rank-python", metavar="PYTHON")
-    parser.add_argument("--child", choices=list(CONTENDERS))
-    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--child", choices=list(CONTENDERS), help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        child(options.child, options.folder, options.repeats)
+        CONTENDERS[options.child][1](options.folder)
         return
-    pythons = {"harness": sys.executable}
-    pythons |= {name: sys.executable for name in ("evalica", "choix") if find_spec(name)}
-    if options.arena_rank_python:
-        pythons["arena-rank"] = options.arena_rank_python
+    result = Result()
     with tempfile.TemporaryDirectory() as home:
         folder = Path(home)
         make(folder, options.battles, options.models, options.prompts)
-        if "arena-rank" in pythons:
-            _save_names(folder)
         exact = reference(folder)
-        results = {}
-        for name, python in pythons.items():
-            results[name] = run_child(python, name, folder, options.repeats)
-            report(name, results[name], exact)
-        compare(results)
-    print(f"left out: {', '.join(sorted(set(CONTENDERS) - set(pythons))) or 'nobody'}")
+        contenders = {}
+        for name in CONTENDERS:
+            try:
+                contenders[name] = start(name, folder)
+            except MissingPeerError as error:
+                result.lacks(name, str(error))
+        costs = alternate({name: one.round for name, one in contenders.items()}, options.rounds)
+        for name, one in contenders.items():
+            check(name, one.finish(), exact, result)
+        for name in contenders:
+            if name in PEERS:
+                did = CONTENDERS[name][0]
+                result.compare(f"peer: {did}", named(name), costs["harness"], costs[name])
+        clustered = [cost.wall for cost in costs["harness, clustered"]]
+        result.check(f"Ours with errors clustered by prompt: {statistics.median(clustered):.2f} s.")
+        show_draws(folder)
+    result.write(options.json)
 
 
-def _save_names(folder: Path) -> None:
-    """For a Python that may have no pyarrow."""
-    import numpy as np
-
-    a, b, outcome = columns(folder)
-    label = {"a": "model_a", "b": "model_b", "tie": "tie"}
-    named = {"model_a": a, "model_b": b, "winner": [label[one] for one in outcome]}
-    np.savez(folder / "names.npz", **{k: np.array(v, dtype=object) for k, v in named.items()})
-
-
-def report(name: str, found: dict[str, Any], exact: dict[str, float]) -> None:
-    release = version("harness" if name == "harness" else name) if find_spec(name) else ""
-    print(f"{name} {release}   peak memory {found['memory']:.0f} MiB")
-    for what, seconds in found.items():
-        if isinstance(seconds, list):
-            elapsed, processor = (median(seconds, which) for which in (0, 1))
-            rest = f" (first {seconds[0][0]:.3f})" if len(seconds) > 1 else ""
-            print(f"  {what:<55} {elapsed:8.3f} s, processor {processor:.3f} s{rest}")
-    ratings = found["ratings"]
+def check(name: str, ratings: dict[str, float], exact: dict[str, float], result: Result) -> None:
+    """Writes down how far a contender's ratings lie from the reference; a peer that is further off
+    than a hundredth of a point does not do the same work."""
     middle = statistics.fmean(ratings.values())
     error = max(abs(ratings[model] - middle - value) for model, value in exact.items())
-    print(f"  {'largest error against the reference':<55} {error:8.1e} points")
-    for what, value in found.get("notes", {}).items():
-        print(f"  {what:<55} {value:8.3f}")
-
-
-def compare(results: dict[str, dict[str, Any]]) -> None:
-    mine = results["harness"]["counts, fit and sandwich from the store"]
-    for name, found in results.items():
-        if name != "harness":
-            whole = "both" if "both" in found else next(k for k in found if k != "ratings")
-            ratios = [median(found[whole], which) / median(mine, which) for which in (0, 1)]
-            print(
-                f"{name} / harness (from the store, with sandwich): {ratios[0]:.1f} elapsed, "
-                f"{ratios[1]:.1f} processor"
-            )
-
-
-def median(seconds: list[list[float]], which: int) -> float:
-    return statistics.median(one[which] for one in seconds)
+    result.check(f"Largest error of {name}: {error:.1e} points.")
+    if not error < 0.01:
+        sys.exit(f"{name}: ratings are {error:.2g} points off the reference")
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     main()

@@ -9,26 +9,25 @@ everything around it shows.
   choice    1,000 four-label items behind a shared preamble: a generated answer and the
             log-likelihood of each label (what a format-versus-knowledge split asks for)
 
-Usage: python benchmarks/eval_throughput.py [--items 1000] [--rounds 3]
+Usage: python benchmarks/eval_throughput.py [--items 1000] [--rounds 3] [--json FILE]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
-import statistics
-import subprocess
+import shutil
 import sys
 import tempfile
-import time
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.bench.measure import Cost, Result, alternate, process
+from benchmarks.bench.peers import here
 
 PREAMBLE = "「学問と文章の問題」を次の指示に応じて答える。" * 12
 LABELS = ["A", "B", "C", "D"]
@@ -151,25 +150,17 @@ def write_tasks(folder: Path, checkpoint: Path, items: Path) -> None:
         (folder / f"{task['task']}.yaml").write_text(json.dumps(task, ensure_ascii=False))
 
 
-def timed(command: list[str]) -> float:
-    """Seconds of a whole process."""
-    environment = {
-        **os.environ,
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
-        "HF_HUB_OFFLINE": "1",
-        "HF_DATASETS_OFFLINE": "1",
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-        "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
-        "VLLM_LOGGING_LEVEL": "ERROR",
-        "PYTHONPATH": str(ROOT),
-    }
-    began = time.perf_counter()
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    seconds = time.perf_counter() - began
-    if done.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
-    return seconds
+ON_CPU = {
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+}
+
+
+def evaluation(command: list[str]) -> Cost:
+    """A whole process that holds an engine, as it is set on CPU."""
+    return process(command, environment=ON_CPU)[0]
 
 
 def harness_answers(store: Path, items: Path) -> list[str]:
@@ -185,7 +176,7 @@ def harness_answers(store: Path, items: Path) -> list[str]:
     return [answers[name] for name in order]
 
 
-def run_workload(workload: str, count: int, rounds: int) -> None:
+def run_workload(workload: str, count: int, rounds: int, result: Result) -> None:
     from tests.conftest import make_checkpoint
 
     with tempfile.TemporaryDirectory() as name:
@@ -195,28 +186,35 @@ def run_workload(workload: str, count: int, rounds: int) -> None:
         write_items(items, count, choice=workload == "choice")
         write_tasks(folder / "tasks", checkpoint, items)
         own = [sys.executable, __file__, "--checkpoint", str(checkpoint), "--file", str(items)]
-        contenders = ["harness", "lm_eval"] + (["bare"] if workload == "generate" else [])
-        seconds: dict[str, list[float]] = {contender: [] for contender in contenders}
-        for number in range(rounds):
-            for contender in contenders:
-                out = folder / f"{contender}-{number}.json"
-                if contender == "harness":
-                    store = folder / f"{number}.duckdb"
-                    command = [sys.executable, "-m", "harness", "eval", str(checkpoint)]
-                    command += ["--suite", str(items), "--engine", "vllm", "--quiet"]
-                    command += ["--store", str(store)]
-                else:
-                    command = [*own, "--run", contender, "--out", str(out)]
-                seconds[contender].append(timed(command))
-                if contender == "harness":
-                    out.write_text(json.dumps(harness_answers(store, items)))
-        report(workload, count, seconds)
-        answers = {one: json.loads((folder / f"{one}-0.json").read_text()) for one in contenders}
-        for peer in contenders[1:]:
-            equal = sum(
-                plain(a) == plain(b) for a, b in zip(answers["harness"], answers[peer], strict=True)
-            )
-            print(f"  answers equal to {peer}'s: {equal} of {count}")
+        peers = {"lm_eval": here("lm-eval")}
+        if workload == "generate":
+            peers["bare"] = here("vllm")
+
+        store = folder / "store" / "results.duckdb"
+
+        def ours() -> Cost:
+            shutil.rmtree(store.parent, ignore_errors=True)
+            store.parent.mkdir()
+            command = [sys.executable, "-m", "harness", "eval", str(checkpoint)]
+            command += ["--suite", str(items), "--engine", "vllm", "--quiet"]
+            return evaluation([*command, "--store", str(store)])
+
+        def peer(name: str) -> Cost:
+            return evaluation([*own, "--run", name, "--out", str(folder / f"{name}.json")])
+
+        ways = {"harness": ours} | {name: partial(peer, name) for name in peers}
+        costs = alternate(ways, rounds)
+        answers = harness_answers(store, items)
+        print(f"{workload}, {count} items, whole processes:")
+        for name, label in peers.items():
+            result.compare(f"{workload}, {count:,} items", label, costs["harness"], costs[name])
+        for name, label in peers.items():
+            theirs = json.loads((folder / f"{name}.json").read_text())
+            equal = sum(plain(a) == plain(b) for a, b in zip(answers, theirs, strict=True))
+            result.check(f"{workload}: {equal:,} of {count:,} answers equal {label}'s.")
+            # Rounding may turn an answer where two tokens are equally likely, no more than that.
+            if equal < 0.99 * count:
+                sys.exit(f"{label} answered otherwise: {equal} of {count} are equal")
 
 
 def plain(answer: str) -> str:
@@ -224,21 +222,11 @@ def plain(answer: str) -> str:
     return re.sub(r"<s>|</s>|<unk>|<pad>|\[(system|user|assistant)\]", "", answer).strip()
 
 
-def report(workload: str, count: int, seconds: dict[str, list[float]]) -> None:
-    print(f"{workload}, {count} items, vllm {version('vllm')}, medians of whole processes:")
-    median = {one: statistics.median(values) for one, values in seconds.items()}
-    for one, values in seconds.items():
-        label = f"lm-eval {version('lm-eval')}" if one == "lm_eval" else one
-        print(f"  {label:<16} {median[one]:7.1f} s   ({', '.join(f'{v:.1f}' for v in values)})")
-    if "bare" in median:
-        print(f"  harness / bare engine: {median['harness'] / median['bare']:.2f}")
-    print(f"  lm-eval / harness:     {median['lm_eval'] / median['harness']:.2f}", flush=True)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path)
     parser.add_argument("--run", choices=["bare", "lm_eval"], help=argparse.SUPPRESS)
     for name in ("--checkpoint", "--file", "--out"):
         parser.add_argument(name, type=Path, help=argparse.SUPPRESS)
@@ -248,8 +236,10 @@ def main() -> None:
             options.checkpoint, options.file, options.out
         )
         return
+    result = Result()
     for workload in ("generate", "choice"):
-        run_workload(workload, options.items, options.rounds)
+        run_workload(workload, options.items, options.rounds, result)
+    result.write(options.json)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ to each item and score each label of the closed label sets. With lm-eval that is
 and a multiple-choice task for each dataset; here it is `harness eval --suite jaster`.
 
 Usage: python benchmarks/jaster_throughput.py [--directory DIR] [--items 300] [--rounds 3]
-           [--model CHECKPOINT]
+           [--model CHECKPOINT] [--json FILE]
 
 DIR is a directory that llm-jp-eval converted and holds jcommonsenseqa, jnli and jsquad; without it
 three datasets of our own set stand in. Without --model the checkpoint is a random one of six
@@ -16,17 +16,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
+import shutil
 import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from eval_throughput import plain, timed  # noqa: E402
+from benchmarks.bench.measure import Cost, Result, alternate
+from benchmarks.bench.peers import here
+from benchmarks.eval_throughput import evaluation, plain
 
 DATASETS = ("jcommonsenseqa", "jnli", "jsquad")
 OWN = ("mc_commonsense", "nli_everyday", "rc_notices")
@@ -149,6 +149,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--model", type=Path)
+    parser.add_argument("--json", type=Path)
     parser.add_argument("--lm-eval", nargs=3, type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.lm_eval:
@@ -165,33 +166,37 @@ def main() -> None:
             folder / "random", context=CONTEXT, heads=12, layers=6, width=384
         )
         tasks = write_tasks(folder / "tasks", items)
-        seconds: dict[str, list[float]] = {"harness": [], "lm-eval": []}
-        for number in range(options.rounds):
-            store, out = folder / f"{number}.duckdb", folder / f"{number}.json"
-            suite = f"jaster:{directory}" if directory else "jaster-ja"
+        store, out = folder / "store" / "results.duckdb", folder / "answers.json"
+        suite = f"jaster:{directory}" if directory else "jaster-ja"
+
+        def ours() -> Cost:
+            shutil.rmtree(store.parent, ignore_errors=True)
+            store.parent.mkdir()
             command = [sys.executable, "-m", "harness", "eval", str(checkpoint), "--quiet"]
             command += ["--suite", suite, "--datasets", datasets, "--limit", str(options.items)]
-            seconds["harness"].append(timed([*command, "--engine", "vllm", "--store", str(store)]))
+            return evaluation([*command, "--engine", "vllm", "--store", str(store)])
+
+        def theirs() -> Cost:
             arguments = [str(checkpoint), str(folder / "tasks"), str(out)]
-            seconds["lm-eval"].append(timed([sys.executable, __file__, "--lm-eval", *arguments]))
-        ours, cached = harness_answers(store)
-        theirs = json.loads(out.read_text())
-    median = {one: statistics.median(values) for one, values in seconds.items()}
-    print(
-        f"{len(items)} items of {datasets}, 4-shot, {len(tasks)} lm-eval tasks, "
-        f"vllm {version('vllm')}, {options.model or 'random checkpoint'}:"
-    )
-    for one, values in seconds.items():
-        label = f"{one} {version('lm-eval')}" if one == "lm-eval" else one
-        print(f"  {label:<16} {median[one]:7.1f} s   ({', '.join(f'{v:.1f}' for v in values)})")
-    print(f"  lm-eval / harness: {median['lm-eval'] / median['harness']:.2f}")
-    print(f"  prompt tokens from the prefix cache: {cached:.0%}")
+            return evaluation([sys.executable, __file__, "--lm-eval", *arguments])
+
+        costs = alternate({"harness": ours, "lm-eval": theirs}, options.rounds)
+        answers, cached = harness_answers(store)
+        others = json.loads(out.read_text())
     equal = sum(
         plain(a) == plain(b)
-        for dataset in ours
-        for a, b in zip(ours[dataset], theirs[dataset], strict=True)
+        for dataset in answers
+        for a, b in zip(answers[dataset], others[dataset], strict=True)
     )
-    print(f"  equal answers: {equal} of {len(items)}", flush=True)
+    print(f"{len(items)} items of {datasets}, 4-shot, {options.model or 'random checkpoint'}:")
+    result, peer = Result(), here("lm-eval")
+    result.compare(f"{len(items):,} items", peer, costs["harness"], costs["lm-eval"])
+    result.check(f"{len(tasks)} tasks of lm-eval's.")
+    result.check(f"{cached:.0%} of our prompt tokens came from the prefix cache.")
+    result.check(f"{equal:,} of {len(items):,} answers are equal.")
+    if equal < 0.99 * len(items):
+        sys.exit(f"lm-eval answered otherwise: {equal} of {len(items)} are equal")
+    result.write(options.json)
 
 
 if __name__ == "__main__":

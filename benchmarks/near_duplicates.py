@@ -1,12 +1,14 @@
 """Near-duplicates among Japanese-like texts of 300 characters: time, memory, recall, precision,
-and datasketch's time for the same 5-grams and 128 hashes on a part of them, in one run.
+and those of datasketch for the same 5-grams and 128 hashes, in one run.
 
 One text in 40 is an edited version of the one before it, some above a Jaccard similarity of .8 and
 some below. Times are CPU seconds, which other work on the machine does not lengthen, with the wall
-clock's beside them. datasketch is linear in its texts, so its time for one gives the ratio.
+clock's beside them. Rounds on as many texts as datasketch is given alternate, each contender in a
+process of its own; ours is then shown for larger numbers of texts.
 
-Usage: python benchmarks/near_duplicates.py [--texts 100000] [--datasketch 2000]
-       python benchmarks/near_duplicates.py --texts 1000000 --datasketch 20000
+Usage: python benchmarks/near_duplicates.py [--texts 100000] [--datasketch 20000] [--rounds 3]
+           [--json FILE]
+       python benchmarks/near_duplicates.py --texts 1000000
 """
 
 from __future__ import annotations
@@ -15,13 +17,15 @@ import argparse
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.bench.measure import Contender, Result, alternate, serve
+from benchmarks.bench.peers import here
 from training.synthesis.near_duplicates import NearDuplicates, jaccard
 
 LENGTH = 300
@@ -87,18 +91,24 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
-def measure(count: int, words: list[str], seed: int) -> float:
-    """Prints one line; returns CPU seconds."""
+def planted(chunk: list[str], draw: np.random.Generator) -> dict[int, bool]:
+    """Makes every PLANTED_EVERY-th text a version of the one before it, 1 to 12 characters changed;
+    row -> whether it is still a copy."""
+    expected = {}
+    for row in range(PLANTED_EVERY, len(chunk), PLANTED_EVERY):
+        chunk[row] = edited(chunk[row - 1], int(draw.integers(1, 13)), draw)
+        expected[row] = jaccard(chunk[row - 1], chunk[row]) >= 0.8
+    return expected
+
+
+def measure(count: int, words: list[str], seed: int) -> None:
+    """Prints one line: ours on so many texts."""
     draw = np.random.default_rng(seed)
     index = NearDuplicates()
     clock = Clock()
     copies = caught = wrong = 0
     for chunk in texts(count, words, draw):
-        # Each planted text is a version of the one before it, 1 to 12 characters changed.
-        expected: dict[int, bool] = {}
-        for row in range(PLANTED_EVERY, len(chunk), PLANTED_EVERY):
-            chunk[row] = edited(chunk[row - 1], int(draw.integers(1, 13)), draw)
-            expected[row] = jaccard(chunk[row - 1], chunk[row]) >= 0.8
+        expected = planted(chunk, draw)
         with clock:
             found = index.admit(chunk)
         for row, copied in enumerate(found):
@@ -111,46 +121,89 @@ def measure(count: int, words: list[str], seed: int) -> float:
         f"{count:>9,}  {clock!s:>22}  {1e6 * clock.cpu / count:6.1f} µs/text  "
         f"{peak():5.2f} GB  recall {caught / copies:.4f} of {copies:,} copies  {wrong} wrong"
     )
-    return clock.cpu
 
 
-def datasketch_time(count: int, words: list[str]) -> Clock:
+def ours(given: list[str]) -> list[bool]:
+    """Which texts are copies of one before them."""
+    return [copied is not None for copied in NearDuplicates().admit(given)]
+
+
+def with_datasketch(given: list[str]) -> list[bool]:
     """The same with datasketch: sets of 5-grams, 128 hashes, an index at .8."""
     from datasketch import MinHash, MinHashLSH
 
     index = MinHashLSH(threshold=0.8, num_perm=128)
-    given = [text for chunk in texts(count, words, np.random.default_rng(1)) for text in chunk]
-    clock = Clock()
-    with clock:
-        for number, text in enumerate(given):
-            sketch = MinHash(num_perm=128)
-            sketch.update_batch(
-                [gram.encode() for gram in {text[at : at + 5] for at in range(len(text) - 4)}]
-            )
-            if not index.query(sketch):
-                index.insert(number, sketch)
-    return clock
+    found = []
+    for number, text in enumerate(given):
+        sketch = MinHash(num_perm=128)
+        sketch.update_batch(
+            [gram.encode() for gram in {text[at : at + 5] for at in range(len(text) - 4)}]
+        )
+        found.append(bool(index.query(sketch)))
+        if not found[-1]:
+            index.insert(number, sketch)
+    return found
+
+
+CONTENDERS: dict[str, Callable[[list[str]], list[bool]]] = {
+    "harness": ours,
+    "datasketch": with_datasketch,
+}
+
+
+def compared_texts(count: int) -> tuple[list[str], dict[int, bool]]:
+    draw = np.random.default_rng(1)
+    chunks = texts(count, vocabulary(np.random.default_rng(0)), draw)
+    given = [text for chunk in chunks for text in chunk]
+    return given, planted(given, draw)
+
+
+def child(name: str, count: int) -> None:
+    given, expected = compared_texts(count)
+    NearDuplicates().admit(["表を先に作る"])  # tables are made once
+
+    def told(found: list[bool]) -> list[float]:
+        copies = [found[row] for row, copy in expected.items() if copy]
+        return [sum(copies) / len(copies), sum(found) - sum(copies)]
+
+    serve(lambda: CONTENDERS[name](given), told)
+
+
+def compare(count: int, rounds: int, result: Result) -> None:
+    peer = here("datasketch")
+    command = [sys.executable, __file__, "--datasketch", str(count), "--child"]
+    contenders = {name: Contender([*command, name]) for name in CONTENDERS}
+    costs = alternate({name: one.round for name, one in contenders.items()}, rounds)
+    result.compare(f"{count:,} texts", peer, costs["harness"], costs["datasketch"])
+    for name, one in contenders.items():
+        recall, others = one.finish()
+        result.check(
+            f"{name} found {recall:.4f} of the copies at a Jaccard similarity of .8, and took "
+            f"{others:.0f} other texts for copies."
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--texts", type=int, default=100_000)
-    parser.add_argument("--datasketch", type=int, default=2_000, help="texts; 0 leaves it out")
+    parser.add_argument("--datasketch", type=int, default=20_000, help="texts; 0 leaves it out")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--child", choices=list(CONTENDERS), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.child:
+        child(arguments.child, arguments.datasketch)
+        return
+    result = Result()
+    if arguments.datasketch:
+        compare(arguments.datasketch, arguments.rounds, result)
     words = vocabulary(np.random.default_rng(0))
     sizes = [size for size in (100_000, 300_000, 1_000_000) if size < arguments.texts]
-    NearDuplicates().admit(["表を先に作る"])  # tables are made once
+    NearDuplicates().admit(["表を先に作る"])
     print(f"texts of {LENGTH} characters; memory is the process's peak so far")
-    ours = 0.0
     for size in [*sizes, arguments.texts]:
-        ours = measure(size, words, seed=size) / size
-    if arguments.datasketch:
-        clock = datasketch_time(arguments.datasketch, words)
-        theirs = clock.cpu / arguments.datasketch
-        print(
-            f"datasketch {arguments.datasketch:,} texts: {clock}, "
-            f"{1e6 * theirs:.0f} µs/text; ours is {theirs / ours:.1f} times faster a text"
-        )
+        measure(size, words, seed=size)
+    result.write(arguments.json)
 
 
 if __name__ == "__main__":

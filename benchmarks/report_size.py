@@ -1,16 +1,15 @@
 """A report of many flipped items: size of its file, time to build it, and time until it can be used
 in a real browser, beside the same answers as one plain table.
 
-    python benchmarks/report_size.py --items 20000
+The peer is the usual way to look at answers, one HTML table of them all, as pandas'
+`DataFrame.to_html` writes it. Both are opened in the same headless Chromium in turn.
 
-The peer is what pandas' `DataFrame.to_html` would give (one row an answer, all in the document):
-the usual way to look at answers. Both are opened in the same headless Chromium in turn.
+Usage: python benchmarks/report_size.py [--items 5000] [--rounds 3] [--json FILE]
 """
 
 from __future__ import annotations
 
 import argparse
-import html
 import os
 import shutil
 import sys
@@ -19,8 +18,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.bench.measure import Result
+from benchmarks.bench.peers import here
 from harness.report.page.gather import gather
 from harness.report.page.render import write
 from harness.store.database import connect
@@ -31,12 +32,12 @@ SENTENCE = "三つの箱のうち二つ目に入っている球の数を数え�
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--items", type=int, default=5_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path)
     wanted = parser.parse_args()
+    result, peer = Result(), here("pandas")
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder) / "results.duckdb"
         fill(store, wanted.items)
@@ -49,18 +50,16 @@ def main() -> None:
         plain = Path(folder) / "plain.html"
         write_plain(store, plain)
         assert page.rows is not None
-        print(f"{page.rows.count:,} flipped items with two answers each")
-        print(f"build: {built:.1f} s, of which reading the store and comparing {gathered:.1f} s")
-        print(
-            f"size: {size(ours):.2f} MB; as one table {size(plain):.2f} MB, "
-            f"{size(plain) / size(ours):.1f} times as much"
-        )
+        what = f"{page.rows.count:,} flipped items with two answers each"
+        result.add(f"{what}: the file", peer, "MB", [size(ours)], [size(plain)])
         seconds = interactive({"ours": ours, "plain": plain}, wanted.rounds)
         if seconds:
-            print(
-                f"until it can be used: {seconds['ours']:.2f} s; as one table "
-                f"{seconds['plain']:.2f} s, {seconds['plain'] / seconds['ours']:.1f} times as long"
-            )
+            result.add("until it can be used", peer, "s", seconds["ours"], seconds["plain"])
+        result.check(
+            f"Ours was built in {built:.1f} s, of which {gathered:.1f} s went into reading the "
+            "store and comparing."
+        )
+    result.write(wanted.json)
 
 
 def fill(store: Path, items: int) -> None:
@@ -80,25 +79,26 @@ def fill(store: Path, items: int) -> None:
 
 
 def write_plain(store: Path, output: Path) -> None:
+    import pandas as pd
+
     with connect(store, read_only=True) as connection:
         rows = connection.execute(
             "SELECT i.id, i.genre, c.name, g.text FROM generations g "
             "JOIN items i ON i.hash = g.item_hash JOIN checkpoints c "
             "USING (fingerprint) ORDER BY ALL"
         ).fetchall()
-    lines = ("<tr>" + "".join(f"<td>{html.escape(one)}</td>" for one in row) for row in rows)
-    output.write_text(
-        "<!DOCTYPE html><meta charset=utf-8><title>t</title><table>" + "\n".join(lines),
-        encoding="utf-8",
-    )
+    table = pd.DataFrame(rows, columns=["item", "genre", "checkpoint", "answer"])
+    with pd.option_context("display.max_colwidth", None):
+        text = table.to_html(index=False, border=0)
+    output.write_text(f"<!DOCTYPE html><meta charset=utf-8><title>t</title>{text}")
 
 
 def size(path: Path) -> float:
     return path.stat().st_size / 1e6
 
 
-def interactive(pages: dict[str, Path], rounds: int) -> dict[str, float]:
-    """Seconds from opening until the main thread answers with rows laid out: the best of rounds."""
+def interactive(pages: dict[str, Path], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each round from opening until the main thread answers with rows laid out."""
     executable = shutil.which("chromium") or shutil.which("google-chrome")
     if executable is None:
         print("no Chromium here: the time in a browser is not measured")
@@ -106,7 +106,7 @@ def interactive(pages: dict[str, Path], rounds: int) -> dict[str, float]:
     from playwright.sync_api import sync_playwright
 
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    best = dict.fromkeys(pages, float("inf"))
+    seconds: dict[str, list[float]] = {name: [] for name in pages}
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=arguments)
         for _ in range(rounds):
@@ -116,10 +116,10 @@ def interactive(pages: dict[str, Path], rounds: int) -> dict[str, float]:
                 page.goto(path.as_uri(), timeout=300_000)
                 page.locator(".row, tr").first.wait_for(timeout=300_000)
                 page.evaluate("document.body.offsetHeight")
-                best[name] = min(best[name], time.perf_counter() - begun)
+                seconds[name].append(time.perf_counter() - begun)
                 page.close()
         browser.close()
-    return best
+    return seconds
 
 
 if __name__ == "__main__":

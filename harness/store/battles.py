@@ -16,6 +16,7 @@ from harness.arena.types import OUTCOMES, SCORES, Battle, BattleTable, Floats, I
 from harness.arena.variants import style_difference
 from harness.errors import HarnessError
 from harness.store import database, write
+from harness.store.arrow import numbers
 from harness.store.database import connect
 
 _SCORE = "CASE c.outcome WHEN 'a' THEN 1.0 WHEN 'b' THEN 0.0 ELSE 0.5 END::DOUBLE"
@@ -151,8 +152,8 @@ def load_counts(path: Path, selection: Selection | None = None) -> PairCounts:
     names = sorted({*cells["model_a"].unique().to_pylist(), *cells["model_b"].unique().to_pylist()})
     a, b = (_codes(cells[side], names) for side in ("model_a", "model_b"))
     outcome = _codes(cells["outcome"], list(OUTCOMES))
-    weight = cells["weight"].to_numpy()
-    battles = cells["battles"].to_numpy().astype(np.float64)
+    weight = numbers(cells["weight"])
+    battles = numbers(cells["battles"]).astype(np.float64)
     # The database groups in any order, and sums of fractions depend on it.
     order = np.lexsort((weight, outcome, b, a))
     score = np.array([SCORES[one] for one in OUTCOMES])[outcome]
@@ -166,7 +167,7 @@ def _codes(column: pa.ChunkedArray, names: Sequence[str]) -> Ints:
     """The place of each value of a column in a list of names."""
     coded = column.combine_chunks().dictionary_encode()
     places = np.array([names.index(name) for name in coded.dictionary.to_pylist()], dtype=np.intp)
-    return np.asarray(places[coded.indices.to_numpy()], dtype=np.intp)
+    return np.asarray(places[numbers(coded.indices)], dtype=np.intp)
 
 
 def load_table(

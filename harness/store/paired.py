@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from harness.statistics.clusters import Floats, Labels
+from harness.store.arrow import numbers
 from harness.store.database import connect
 
 
@@ -149,8 +150,11 @@ def symptom_scores(path: Path, bases: Sequence[str], cand: str, protocol_hash: s
 
 def _paired(path: Path, rows: str, values: dict[str, Any], baselines: int) -> PairedScores:
     """Item means by side, from rows of (side, item, metric, value)."""
-    # NULL, where a side has no score, makes the sum NULL.
-    means = [f"avg(value) FILTER (side = {side})" for side in range(baselines + 1)]
+    # NaN, where a side has no score, makes the sum NaN.
+    means = [
+        f"coalesce(avg(value) FILTER (side = {side}), CAST('nan' AS DOUBLE))"
+        for side in range(baselines + 1)
+    ]
     query = (
         f"SELECT item, metric, ({' + '.join(means[:-1])}) / {baselines} AS base, "
         f"{means[-1]} AS cand FROM ({rows}) GROUP BY item, metric ORDER BY item, metric"
@@ -158,8 +162,8 @@ def _paired(path: Path, rows: str, values: dict[str, Any], baselines: int) -> Pa
     with connect(path, read_only=True) as connection:
         scores = connection.sql(query, params=values).to_arrow_table()
         items = connection.sql(_ITEMS, params={"sides": values["sides"]}).to_arrow_table()
-    item = scores.column("item").to_numpy()
-    position = np.searchsorted(items.column("item").to_numpy(), item)
+    item = numbers(scores.column("item"))
+    position = np.searchsorted(numbers(items.column("item")), item)
     return PairedScores(
         item=_column(items, "hash", position),
         genre=_column(items, "genre", position),
@@ -173,10 +177,10 @@ def _paired(path: Path, rows: str, values: dict[str, Any], baselines: int) -> Pa
 
 def _column(table: pa.Table, name: str, rows: Labels) -> Column:
     coded = table.column(name).combine_chunks().dictionary_encode()
-    codes = coded.indices.to_numpy(zero_copy_only=False).astype(np.intp)
+    codes = numbers(coded.indices).astype(np.intp)
     return Column(tuple(coded.dictionary.to_pylist()), codes[rows])
 
 
 def _floats(table: pa.Table, name: str) -> Floats:
-    answer: Floats = table.column(name).to_numpy().astype(np.float64)
+    answer: Floats = numbers(table.column(name)).astype(np.float64)
     return answer
