@@ -156,7 +156,7 @@ def _add_run(connection: Any, run: str) -> None:
         "INSERT INTO scores SELECT key, sha256(suite), metric, "
         "CAST(ok OR hash(key || metric) % 10 < place AS INTEGER), "
         "CASE WHEN ok OR place > 0 THEN NULL "
-        "ELSE ['knowledge', 'format', 'truncated'][1 + number % 3] END "
+        "ELSE ['knowledge', 'format', 'truncated'][1 + number % 3] END, fingerprint "
         f"FROM fresh, (VALUES {names}) v(metric, place) ORDER BY step, suite, number, place"
     )
 

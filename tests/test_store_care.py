@@ -178,8 +178,8 @@ def test_salvage_saves_all_but_the_damaged_row_groups(tmp_path: Path) -> None:
             "150000 AS done) FROM evaluations e"
         )
         connection.execute(
-            "INSERT INTO scores SELECT sha256('k' || i), 'p', 'strict', 1.0, NULL "
-            "FROM range(150000) t(i)"
+            "INSERT INTO scores SELECT sha256('k' || i), 'p', 'strict', 1.0, NULL, fingerprint "
+            "FROM range(150000) t(i), (SELECT fingerprint FROM evaluations LIMIT 1)"
         )
     write.spool(path, batch(made(2)))
     damaged = bytearray(path.read_bytes())

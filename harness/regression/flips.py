@@ -14,6 +14,7 @@ from harness.regression.compare import SuiteComparison
 from harness.statistics.clusters import Labels
 from harness.store.database import connect
 from harness.store.paired import PairedScores
+from harness.store.pruned import rows_of
 from harness.store.queries import EvaluationRow
 
 
@@ -175,15 +176,16 @@ def _answers(
             "AND evaluation IN (SELECT unnest(?)) AND item_hash IN (SELECT unnest(?))",
             [[row.id for row in evaluations], list(hashes)],
         ).fetchall()
-        keys = [row[-1] for row in asked]
-        marks = ", ".join("?" * len(keys))
+        of = {"ids": [row.id for row in evaluations], "keys": [row[-1] for row in asked]}
         texts = connection.execute(
-            f"SELECT key, text, length(prompt) FROM generations WHERE key IN ({marks})", keys
+            f"SELECT key, text, length(prompt) FROM {rows_of('generations')} "
+            "WHERE key IN (SELECT unnest($keys))",
+            of,
         ).fetchall()
         failures = connection.execute(
-            "SELECT key, protocol_hash, max(failure) FROM scores WHERE failure IS NOT NULL "
-            f"AND key IN ({marks}) GROUP BY ALL",
-            keys,
+            f"SELECT key, protocol_hash, max(failure) FROM {rows_of('scores')} "
+            "WHERE failure IS NOT NULL AND key IN (SELECT unnest($keys)) GROUP BY ALL",
+            of,
         ).fetchall()
     said = {key: (length, text) for key, text, length in texts}
     why = {(key, protocol): failure for key, protocol, failure in failures}

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from harness.statistics.clusters import Floats, Labels
 from harness.store.database import connect
+from harness.store.pruned import rows_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +64,9 @@ asked AS (
          USING (evaluation)
     JOIN items i ON i.hash = r.item_hash
 )"""
-_SCORED = """
+_SCORED = f"""
 SELECT a.side, a.item, s.metric, s.value
-FROM asked a JOIN scores s ON s.key = a.key AND s.protocol_hash = $protocol"""
+FROM asked a JOIN {rows_of("scores", "$sides")} s ON s.key = a.key AND s.protocol_hash = $protocol"""
 # The mean over repeats first: an answer that was judged twice does not count twice.
 _RATED = """
 SELECT a.side, a.item, 'rating', coalesce(any_value(d.rating), avg(g.value)) AS value
@@ -76,25 +77,26 @@ LEFT JOIN judged j ON j.evaluation = a.evaluation AND j.answer = a.key
 LEFT JOIN rated g ON g.key = j.key
 GROUP BY a.side, a.item, a.key
 HAVING value IS NOT NULL"""
-_RATINGS = """,
+_RATINGS = f""",
 decided AS (
-    SELECT key, $lowest + value * ($highest - $lowest) AS rating FROM scores
+    SELECT key, $lowest + value * ($highest - $lowest) AS rating
+    FROM {rows_of("scores", "$sides")}
     WHERE protocol_hash = $protocol AND metric = 'verified' AND $lowest IS NOT NULL
 ),
 rated AS (
     SELECT key, arg_max(value, attempt) AS value FROM judgments GROUP BY key
 )"""
 # Letters are kana, kanji and Latin ones; what else an answer holds says nothing of its language.
-_SYMPTOMS = """,
+_SYMPTOMS = f""",
 said AS (
     SELECT a.key, a.side, a.item, g.completion_tokens AS tokens, g.finish_reason,
            length(regexp_replace(g.text, '[^ぁ-ゖァ-ヺ一-鿿]', '', 'g')) AS japanese,
            length(regexp_replace(g.text, '[^A-Za-zＡ-Ｚａ-ｚ]', '', 'g')) AS latin
-    FROM asked a JOIN generations g USING (key)
+    FROM asked a JOIN {rows_of("generations", "$sides")} g USING (key)
     WHERE a.kind = 'answer' AND g.finish_reason <> 'error'
 ),
 failed AS (
-    SELECT s.key, max(s.failure) AS failure FROM scores s
+    SELECT s.key, max(s.failure) AS failure FROM {rows_of("scores", "$sides")} s
     JOIN said ON s.key = said.key AND s.protocol_hash = $protocol GROUP BY s.key
 )
 SELECT side, item, 'tokens' AS metric, CAST(tokens AS DOUBLE) AS value FROM said
