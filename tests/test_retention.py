@@ -203,8 +203,8 @@ def test_answers_that_two_evaluations_share_stay_with_the_one_that_stays(store: 
             f"FROM evaluations WHERE id = '{made(100).id}'"
         )
         connection.execute(
-            "INSERT INTO scores SELECT s.* REPLACE (repeat('b', 64) AS protocol_hash) FROM scores s "
-            f"WHERE key IN (SELECT key FROM requests WHERE evaluation = '{made(100).id}')"
+            "INSERT INTO scores SELECT s.* REPLACE (repeat('b', 64) AS protocol_hash) "
+            f"FROM scores s WHERE key IN (SELECT key FROM requests WHERE evaluation = '{made(100).id}')"
         )
         connection.execute(
             "INSERT INTO requests SELECT repeat('a', 64), key, item_hash, sample, turn, kind "

@@ -66,7 +66,8 @@ asked AS (
 )"""
 _SCORED = f"""
 SELECT a.side, a.item, s.metric, s.value
-FROM asked a JOIN {rows_of("scores", "$sides")} s ON s.key = a.key AND s.protocol_hash = $protocol"""
+FROM asked a
+JOIN {rows_of("scores", "$sides")} s ON s.key = a.key AND s.protocol_hash = $protocol"""
 # The mean over repeats first: an answer that was judged twice does not count twice.
 _RATED = """
 SELECT a.side, a.item, 'rating', coalesce(any_value(d.rating), avg(g.value)) AS value
