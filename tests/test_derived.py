@@ -61,7 +61,7 @@ def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: Any) -> None:
         raise AssertionError("read again")
 
-    monkeypatch.setattr(measuring, "item_scores", fail)
+    monkeypatch.setattr(measuring, "item_tables", fail)
     monkeypatch.setattr("harness.report.movement.paired_scores", fail)
 
 

@@ -204,7 +204,8 @@ def test_answers_that_two_evaluations_share_stay_with_the_one_that_stays(store: 
         )
         connection.execute(
             "INSERT INTO scores SELECT s.* REPLACE (repeat('b', 64) AS protocol_hash) "
-            f"FROM scores s WHERE key IN (SELECT key FROM requests WHERE evaluation = '{made(100).id}')"
+            "FROM scores s WHERE key IN (SELECT key FROM requests "
+            f"WHERE evaluation = '{made(100).id}')"
         )
         connection.execute(
             "INSERT INTO requests SELECT repeat('a', 64), key, item_hash, sample, turn, kind "

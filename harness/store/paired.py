@@ -164,22 +164,24 @@ def _paired(path: Path, rows: str, values: dict[str, Any], baselines: int) -> Pa
     item = scores.column("item").to_numpy()
     position = np.searchsorted(items.column("item").to_numpy(), item)
     return PairedScores(
-        item=_column(items, "hash", position),
-        genre=_column(items, "genre", position),
-        dataset=_column(items, "dataset", position),
-        cluster=_column(items, "cluster", position),
-        metric=_column(scores, "metric", np.arange(item.size)),
-        base=_floats(scores, "base"),
-        cand=_floats(scores, "cand"),
+        item=as_column(items, "hash", position),
+        genre=as_column(items, "genre", position),
+        dataset=as_column(items, "dataset", position),
+        cluster=as_column(items, "cluster", position),
+        metric=as_column(scores, "metric", np.arange(item.size)),
+        base=as_floats(scores, "base"),
+        cand=as_floats(scores, "cand"),
     )
 
 
-def _column(table: pa.Table, name: str, rows: Labels) -> Column:
+def as_column(table: pa.Table, name: str, rows: Labels) -> Column:
+    """A column of texts at some rows, or at one row several times."""
     coded = table.column(name).combine_chunks().dictionary_encode()
     codes = coded.indices.to_numpy(zero_copy_only=False).astype(np.intp)
     return Column(tuple(coded.dictionary.to_pylist()), codes[rows])
 
 
-def _floats(table: pa.Table, name: str) -> Floats:
+def as_floats(table: pa.Table, name: str) -> Floats:
+    """A column of numbers, NaN for NULL."""
     answer: Floats = table.column(name).to_numpy().astype(np.float64)
     return answer
