@@ -155,10 +155,14 @@ def test_check_finds_what_contradicts(store: Path) -> None:
         connection.execute(
             "DELETE FROM requests WHERE rowid IN (SELECT rowid FROM requests LIMIT 1)"
         )
+        connection.execute(
+            "UPDATE scores SET fingerprint = 'other' WHERE rowid = (SELECT max(rowid) FROM scores)"
+        )
     found = run("store", "check", "--store", store)
     assert found.return_value == 1
     assert "generations: 1 keys stand more than once" in found.output
     assert "that are complete do not have the rows they say" in found.output
+    assert "scores: 1 rows name another checkpoint" in found.output
 
 
 def test_salvage_saves_all_but_the_damaged_row_groups(tmp_path: Path) -> None:

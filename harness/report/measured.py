@@ -84,7 +84,7 @@ def measure(path: Path, rows: Sequence[EvaluationRow]) -> list[Measured]:
         fresh = [
             _measured(row, tables[row.id])
             for row in part
-            if row.id in tables and STRICT in tables[row.id].metric.labels
+            if row.id in tables and STRICT in tables[row.id].metrics
         ]
         found |= {one.evaluation.id: one for one in fresh}
         remember(
@@ -146,7 +146,7 @@ def _measured(row: EvaluationRow, table: ItemTable) -> Measured:
         row,
         _total(genres),
         genres,
-        {name: _total(_by_genre(table.of(name))) for name in sorted(table.metric.labels)},
+        {name: _total(_by_genre(table.of(name))) for name in table.metrics},
         {
             name: _total(_by_genre(strict.where(rows)))
             for name, seen in (("seen", 1), ("unseen", 0))

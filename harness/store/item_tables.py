@@ -1,4 +1,4 @@
-"""Item means of many evaluations, each as arrays: what leaderboards count."""
+"""Item means of many evaluations, each as arrays: what leaderboards and trajectories count."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ from harness.store.pruned import rows_of
 class ItemTable:
     """The scored items of one evaluation: one row for each item and metric, in shape (rows,).
 
+    item     numbers the items of all tables that were read together
     value    the mean over the item's scored samples and turns;  samples: how many they are
     level    difficulty, NaN where an item has none
     seen     1 and 0: whether training may have seen the template; -1 for written items
     cluster  items of one passage or template share it; dataset is "" where there is none
     """
 
+    item: Labels
     metric: Column
     genre: Column
     dataset: Column
@@ -34,6 +36,11 @@ class ItemTable:
     seen: Labels
     value: Floats
     samples: Labels
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics that there are scores of, by name."""
+        return sorted(self.metric.labels[code] for code in np.unique(self.metric.codes))
 
     def of(self, metric: str) -> ItemTable:
         """The rows of one metric; none where the evaluation has no such scores."""
@@ -63,7 +70,8 @@ JOIN (SELECT unnest($ids) AS evaluation, unnest(range(len($ids))) AS side) d USI
 JOIN evaluations e ON e.id = r.evaluation
 JOIN items i ON i.hash = r.item_hash
 JOIN {rows_of("scores")} s ON s.key = r.key AND s.protocol_hash = e.protocol_hash
-WHERE r.evaluation IN (SELECT unnest($ids)) AND list_contains($metrics, s.metric)
+WHERE r.evaluation IN (SELECT unnest($ids))
+      AND ($metrics IS NULL OR list_contains($metrics, s.metric))
 GROUP BY ALL ORDER BY d.side, s.metric, item"""
 _ITEMS = """
 SELECT rowid AS item, genre, coalesce(dataset, '') AS dataset, coalesce("cluster", hash) AS cluster,
@@ -73,19 +81,23 @@ FROM items WHERE hash IN (
 ) ORDER BY item"""
 
 
-def item_tables(path: Path, ids: Sequence[str], metrics: Sequence[str]) -> dict[str, ItemTable]:
-    """The means of these metrics by evaluation; evaluations without any such score are left out."""
+def item_tables(
+    path: Path, ids: Sequence[str], metrics: Sequence[str] | None = None
+) -> dict[str, ItemTable]:
+    """The means of these metrics, or of all, by evaluation; evaluations without any such score are
+    left out. Labels of columns are those of all evaluations that were read together."""
     if not ids:
         return {}
     values: dict[str, Any] = {"ids": list(ids)}
     with connect(path, read_only=True) as connection:
         scores = connection.sql(
-            _SCORES, params=values | {"metrics": list(metrics)}
+            _SCORES, params=values | {"metrics": None if metrics is None else list(metrics)}
         ).to_arrow_table()
         items = connection.sql(_ITEMS, params=values).to_arrow_table()
     side = scores.column("side").to_numpy()
     place = np.searchsorted(items.column("item").to_numpy(), scores.column("item").to_numpy())
     whole = ItemTable(
+        item=place,
         metric=as_column(scores, "metric", np.arange(side.size)),
         genre=as_column(items, "genre", place),
         dataset=as_column(items, "dataset", place),

@@ -32,7 +32,7 @@ _RESTS = {
 }
 # Rows that name a checkpoint without resting on what was measured of it.
 _OF_MODELS = ("watched", "conversations", "battles", "regressions", "paired", "round_gains")
-# The state of an evaluation whose checkpoint was replaced meanwhile: it has no answers.
+# The state of an evaluation whose checkpoint was replaced meanwhile: it will not be complete.
 _VOID = "void"
 # Beginnings of ids as reports print them.
 _SHORTEST = 12
