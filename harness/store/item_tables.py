@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +52,16 @@ class ItemTable:
 
     def where(self, rows: Labels) -> ItemTable:
         """These rows, by their numbers."""
-        parts = {one.name: getattr(self, one.name) for one in fields(self)}
         return ItemTable(
-            **{
-                name: Column(part.labels, part.codes[rows])
-                if isinstance(part, Column)
-                else part[rows]
-                for name, part in parts.items()
-            }
+            self.item[rows],
+            self.metric.at(rows),
+            self.genre.at(rows),
+            self.dataset.at(rows),
+            self.cluster.at(rows),
+            self.level[rows],
+            self.seen[rows],
+            self.value[rows],
+            self.samples[rows],
         )
 
 

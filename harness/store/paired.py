@@ -22,6 +22,10 @@ class Column:
     labels: tuple[str, ...]
     codes: Labels
 
+    def at(self, rows: Labels) -> Column:
+        """These rows of it."""
+        return Column(self.labels, self.codes[rows])
+
 
 @dataclass(frozen=True, eq=False)
 class PairedScores:
