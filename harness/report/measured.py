@@ -78,9 +78,10 @@ def measure(path: Path, rows: Sequence[EvaluationRow]) -> list[Measured]:
     kept = recall(path, {key: str(changes[name]) for name, key in keys.items()})
     found = {row.id: _unpack(kept[keys[row.id]], row) for row in rows if keys.get(row.id) in kept}
     owed = [row for row in rows if row.id not in found]
+    is_large = is_worth_keeping(sum(row.done for row in owed))
     for start in range(0, len(owed), _TOGETHER):
         part = owed[start : start + _TOGETHER]
-        tables = item_tables(path, [row.id for row in part], _SHOWN)
+        tables = item_tables(path, [row.id for row in part])
         fresh = [
             _measured(row, tables[row.id])
             for row in part
@@ -92,7 +93,7 @@ def measure(path: Path, rows: Sequence[EvaluationRow]) -> list[Measured]:
             [
                 (keys[row.id], row.id, str(changes[row.id]), _pack(one))
                 for one in fresh
-                if (row := one.evaluation).id in keys and is_worth_keeping(row.done)
+                if (row := one.evaluation).id in keys and is_large
             ],
         )
     return [found[row.id] for row in rows if row.id in found]
@@ -146,7 +147,7 @@ def _measured(row: EvaluationRow, table: ItemTable) -> Measured:
         row,
         _total(genres),
         genres,
-        {name: _total(_by_genre(table.of(name))) for name in table.metrics},
+        {name: _total(_by_genre(table.of(name))) for name in table.metrics if name in _SHOWN},
         {
             name: _total(_by_genre(strict.where(rows)))
             for name, seen in (("seen", 1), ("unseen", 0))

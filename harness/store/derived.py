@@ -15,7 +15,7 @@ from harness.errors import HarnessError
 from harness.store.database import connect
 from harness.store.write import spool
 
-# Values of one evaluation are kept from so many answers on: fewer are counted in no time.
+# Values are kept where so many answers had to be counted: fewer are counted again in no time.
 _WORTH_KEEPING = 1000
 
 
@@ -25,7 +25,7 @@ def revisions(path: Path, evaluations: Sequence[str]) -> dict[str, int]:
         rows = connection.execute(
             "SELECT e.id, coalesce(r.revision, 0) FROM evaluations e "
             "LEFT JOIN revisions r USING (fingerprint, protocol_hash) "
-            "WHERE list_contains(?, e.id)",
+            "WHERE e.id IN (SELECT unnest(?))",
             [list(evaluations)],
         ).fetchall()
     return {one: int(revision) for one, revision in rows}
@@ -62,4 +62,5 @@ def remember(path: Path, values: Sequence[tuple[str, str, str, str]]) -> None:
 
 
 def is_worth_keeping(answers: int) -> bool:
+    """Whether to keep what was computed from so many answers of one or more evaluations."""
     return answers >= _WORTH_KEEPING

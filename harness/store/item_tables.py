@@ -72,8 +72,6 @@ JOIN (SELECT unnest($ids) AS evaluation, unnest(range(len($ids))) AS side) d USI
 JOIN evaluations e ON e.id = r.evaluation
 JOIN items i ON i.hash = r.item_hash
 JOIN {rows_of("scores")} s ON s.key = r.key AND s.protocol_hash = e.protocol_hash
-WHERE r.evaluation IN (SELECT unnest($ids))
-      AND ($metrics IS NULL OR list_contains($metrics, s.metric))
 GROUP BY ALL ORDER BY d.side, s.metric, item"""
 _ITEMS = """
 SELECT rowid AS item, genre, coalesce(dataset, '') AS dataset, coalesce("cluster", hash) AS cluster,
@@ -83,18 +81,14 @@ FROM items WHERE hash IN (
 ) ORDER BY item"""
 
 
-def item_tables(
-    path: Path, ids: Sequence[str], metrics: Sequence[str] | None = None
-) -> dict[str, ItemTable]:
-    """The means of these metrics, or of all, by evaluation; evaluations without any such score are
-    left out. Labels of columns are those of all evaluations that were read together."""
+def item_tables(path: Path, ids: Sequence[str]) -> dict[str, ItemTable]:
+    """The means of every metric by evaluation; evaluations without any score are left out. Labels
+    of columns are those of all evaluations that were read together."""
     if not ids:
         return {}
     values: dict[str, Any] = {"ids": list(ids)}
     with connect(path, read_only=True) as connection:
-        scores = connection.sql(
-            _SCORES, params=values | {"metrics": None if metrics is None else list(metrics)}
-        ).to_arrow_table()
+        scores = connection.sql(_SCORES, params=values).to_arrow_table()
         items = connection.sql(_ITEMS, params=values).to_arrow_table()
     side = scores.column("side").to_numpy()
     place = np.searchsorted(items.column("item").to_numpy(), scores.column("item").to_numpy())
