@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,8 @@ class Agreement:
 def spearman(ratings: Sequence[float], scores: Sequence[float], level: float = 0.95) -> Correlation:
     """Spearman's ρ; interval by Fisher's z with variance (1 + ρ²/2)/(n − 3) (Bonett and Wright
     2000)."""
+    from scipy import stats
+
     value = _value(stats.spearmanr, ratings, scores)
     n = len(ratings)
     error = None if value is None or n < 5 else math.sqrt((1 + value**2 / 2) / (n - 3))
@@ -54,6 +56,8 @@ def spearman(ratings: Sequence[float], scores: Sequence[float], level: float = 0
 def kendall(ratings: Sequence[float], scores: Sequence[float], level: float = 0.95) -> Correlation:
     """Kendall's τ-b; interval by Fisher's z with variance 0.437/(n − 4) (Fieller, Hartley and
     Pearson 1957; Bonett and Wright 2000)."""
+    from scipy import stats
+
     value = _value(stats.kendalltau, ratings, scores)
     n = len(ratings)
     error = None if value is None or n < 5 else math.sqrt(0.437 / (n - 4))
@@ -72,7 +76,7 @@ def _value(method: Any, ratings: Sequence[float], scores: Sequence[float]) -> fl
 def _fisher(n: int, value: float | None, error: float | None, level: float) -> Correlation:
     if value is None or error is None:
         return Correlation(n, value, None, None)
-    reach = float(stats.norm.ppf(0.5 + level / 2)) * error
+    reach = float(special.ndtri(0.5 + level / 2)) * error
     # A perfect order has no finite z; it is taken for the last one short of perfect.
     z = math.atanh(max(-1 + 1e-9, min(1 - 1e-9, value)))
     if abs(value) > 1 - 1e-9:

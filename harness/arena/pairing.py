@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, ndtr
-from scipy.stats import norm
+from scipy.special import expit, ndtr, ndtri
 
 from harness.arena.bradley_terry import POINTS, newton
 from harness.arena.threads import single_threaded
@@ -196,7 +195,7 @@ def battles_needed(
     if d == 0:
         return None
     p = float(expit(d))
-    wanted = ((float(norm.ppf(0.5 + level / 2)) + float(norm.ppf(power))) / d) ** 2
+    wanted = ((float(ndtri(0.5 + level / 2)) + float(ndtri(power))) / d) ** 2
     lacking = wanted - (0.0 if math.isinf(se) else (POINTS / se) ** 2)
     return max(0, math.ceil(lacking * noise / (p * (1 - p))))
 

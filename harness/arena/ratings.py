@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from harness.arena import bootstrap as resampling
 from harness.arena.bradley_terry import POINTS, Fit, battle_meat, cluster_meat, covariance, fit
@@ -97,7 +97,7 @@ def ranks(low: Sequence[float] | Floats, high: Sequence[float] | Floats) -> list
 
 def quantile(level: float, clusters: int) -> float:
     """The t quantile with clusters − 1 degrees of freedom: two-sided, for few clusters wider."""
-    return float(stats.t.ppf(0.5 + level / 2, clusters - 1))
+    return float(special.stdtrit(clusters - 1, 0.5 + level / 2))
 
 
 def rate(

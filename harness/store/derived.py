@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pyarrow as pa
-
 from harness.errors import HarnessError
 from harness.store.database import connect
 from harness.store.write import spool
@@ -33,17 +31,14 @@ def revisions(path: Path, evaluations: Sequence[str]) -> dict[str, int]:
 
 def recall(path: Path, revision_of: Mapping[str, str]) -> dict[str, str]:
     """The values by key, of those keys whose value is of the revision given."""
-    # `wanted` is found by DuckDB through the name of this variable.
-    wanted = pa.table(
-        {
-            "key": pa.array(revision_of.keys(), type=pa.string()),
-            "revision": pa.array(revision_of.values(), type=pa.string()),
-        }
-    )
+    if not revision_of:
+        return {}
+    # Lists, for an Arrow array would make the interpreter load pandas.
     with connect(path, read_only=True) as connection:
-        connection.register("wanted", wanted)
         rows = connection.execute(
-            "SELECT key, value FROM derived SEMI JOIN wanted USING (key, revision)"
+            "SELECT key, value FROM derived SEMI JOIN "
+            "(SELECT unnest($keys) AS key, unnest($revisions) AS revision) USING (key, revision)",
+            {"keys": list(revision_of.keys()), "revisions": list(revision_of.values())},
         ).fetchall()
     return dict(rows)
 
