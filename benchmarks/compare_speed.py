@@ -86,7 +86,8 @@ def _add_checkpoint(connection: object, items: int, step: int) -> None:
     names = ", ".join(f"('{metric}')" for metric in METRICS)
     run(
         f"INSERT INTO scores SELECT sha256('k{step}-' || i), 'protocol', metric, "
-        f"CAST(hash(i || metric) % 100 < 60 + hash('{step}-' || i) % 7 AS INTEGER), NULL "
+        f"CAST(hash(i || metric) % 100 < 60 + hash('{step}-' || i) % 7 AS INTEGER), NULL, "
+        f"sha256('c{step}') "
         f"FROM range({items}) t(i), (VALUES {names}) v(metric)"
     )
 

@@ -8,8 +8,9 @@ classes for wrong ones. The keys are real hashes, which do not compress. Then:
 
   ingest      256 answers with scores a batch, through the spool: alone, and all that waits at once
   compaction  after a tenth of the evaluations went (`harness prune`)
-  queries     `harness leaderboard`, `compare` and `report` as whole processes, start of Python and
-              reading of the file included; the first leaderboard counts what later ones read
+  queries     `harness leaderboard`, `compare` and `report`: as whole processes, start of Python
+              included, and again within this one, with the time that the store was open for; the
+              first leaderboard counts what later ones read
 
 Usage: python benchmarks/store_at_size.py [--generations 10000000] [--directory DIR]
 
@@ -19,6 +20,7 @@ With --directory the store stays there and is used again.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import resource
 import subprocess
@@ -26,6 +28,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -156,7 +159,7 @@ def _add_run(connection: Any, run: str) -> None:
         "INSERT INTO scores SELECT key, sha256(suite), metric, "
         "CAST(ok OR hash(key || metric) % 10 < place AS INTEGER), "
         "CASE WHEN ok OR place > 0 THEN NULL "
-        "ELSE ['knowledge', 'format', 'truncated'][1 + number % 3] END "
+        "ELSE ['knowledge', 'format', 'truncated'][1 + number % 3] END, fingerprint "
         f"FROM fresh, (VALUES {names}) v(metric, place) ORDER BY step, suite, number, place"
     )
 
@@ -263,8 +266,47 @@ def timed(name: str, store: Path, *arguments: str, statuses: Sequence[int] = (0,
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     print(
-        f"{name}: {seconds:.2f} s, {spent:.2f} s of processor "
-        f"(aim {AIM:g} s; load {os.getloadavg()[0]:.1f})",
+        f"{name}: {seconds:.2f} s, {spent:.2f} s of processor (load {os.getloadavg()[0]:.1f})",
+        flush=True,
+    )
+
+
+class _Timed:
+    """A connection that adds the time it was open for, (wall, processor) in seconds, to `spent`."""
+
+    def __init__(self, connection: Any, spent: list[tuple[float, float]]) -> None:
+        self._connection, self._spent = connection, spent
+        self._begun = time.monotonic(), time.process_time()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def close(self) -> None:
+        self._connection.close()
+        wall, processor = self._begun
+        self._spent.append((time.monotonic() - wall, time.process_time() - processor))
+
+
+def reading(store: Path, *arguments: str) -> None:
+    """Runs a command in this process and prints for how long it had the store open."""
+    import duckdb
+
+    from harness.cli.main import harness
+
+    spent: list[tuple[float, float]] = []
+    connect, here = duckdb.connect, Path.cwd()
+    os.chdir(store.parent)
+    try:
+        duckdb.connect = lambda *given, **named: _Timed(connect(*given, **named), spent)
+        with redirect_stdout(io.StringIO()), suppress(SystemExit):
+            harness.main([*arguments, "--store", str(store)], standalone_mode=False)
+    finally:
+        duckdb.connect = connect
+        os.chdir(here)
+    wall, processor = (sum(part) for part in zip(*spent, strict=True))
+    print(
+        f"  its queries: {wall:.2f} s, {processor:.2f} s of processor, {len(spent)} connections "
+        f"(aim {AIM:g} s)",
         flush=True,
     )
 
@@ -274,10 +316,15 @@ def show_queries(store: Path) -> None:
     before = f"run00/step_{1000 * (CHECKPOINTS - 1)}"
     timed("start of Python alone", store, "sql", "SELECT 1")
     timed("leaderboard, the first time", store, "leaderboard", "--json")
-    timed("leaderboard", store, "leaderboard")
-    timed("leaderboard, one suite", store, "leaderboard", "--suite", "one")
-    timed("compare two checkpoints", store, "compare", before, last, statuses=(0, 1, 2))
-    timed("report of a run", store, "report", "run00", "--suite", "one")
+    asked = {
+        "leaderboard": ("leaderboard",),
+        "leaderboard, one suite": ("leaderboard", "--suite", "one"),
+        "compare two checkpoints": ("compare", before, last),
+        "report of a run": ("report", "run00", "--suite", "one"),
+    }
+    for name, arguments in asked.items():
+        timed(name, store, *arguments, statuses=(0, 1, 2) if "compare" in name else (0,))
+        reading(store, *arguments)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from harness.regression.causes import mixture_changes
 from harness.runs import Stage
 from harness.store.database import connect
+from harness.store.pruned import rows_of
 
 Kind = Literal["entered", "left", "share", "phase", "learning rate"]
 # Answers read for symptoms, of each checkpoint; the rest would tell no more.
@@ -179,10 +180,12 @@ def _traits(
     with connect(store, read_only=True) as connection:
         rows = connection.execute(
             "SELECT i.hash, coalesce(i.cluster, i.hash), g.text, g.finish_reason "
-            "FROM requests r JOIN items i ON i.hash = r.item_hash JOIN generations g USING (key) "
-            "WHERE r.evaluation = ? AND r.kind = 'answer' AND g.finish_reason <> 'error' "
-            "AND i.genre = ? AND (? = 'all' OR i.dataset = ?) ORDER BY i.hash, g.key LIMIT ?",
-            [evaluation, genre, dataset, dataset, _MOST_ANSWERS],
+            "FROM requests r JOIN items i ON i.hash = r.item_hash "
+            f"JOIN {rows_of('generations')} g USING (key) "
+            "WHERE r.evaluation IN (SELECT unnest($ids)) AND r.kind = 'answer' "
+            "AND g.finish_reason <> 'error' AND i.genre = $genre "
+            "AND ($dataset = 'all' OR i.dataset = $dataset) ORDER BY i.hash, g.key LIMIT $most",
+            {"ids": [evaluation], "genre": genre, "dataset": dataset, "most": _MOST_ANSWERS},
         ).fetchall()
     answers: dict[str, list[tuple[str, str]]] = {}
     clusters: dict[str, str] = {}

@@ -220,7 +220,9 @@ class _Run:
         if self.told is None:
             return
         keys = [entry.request.key for entry, _ in self.stored]
-        scores = queries.scores_by_key(self.store, keys, self.protocol.hash)
+        scores = queries.scores_by_key(
+            self.store, self.checkpoint.fingerprint, keys, self.protocol.hash
+        )
         for row in rescored:
             scores.setdefault(row["key"], {})[row["metric"]] = row["value"]
         for entry, answer in self.stored:
@@ -244,7 +246,10 @@ class _Run:
         while asks:
             planned = [prepare_request(ask, self.checkpoint, self.render) for ask in asks]
             known = queries.answered(
-                self.store, [entry.request.key for entry in planned], self.protocol.hash
+                self.store,
+                self.checkpoint.fingerprint,
+                [entry.request.key for entry in planned],
+                self.protocol.hash,
             )
             further: list[Ask] = []
             for entry in planned:

@@ -132,7 +132,8 @@ def _store(file: Path, name: str, shots: int | None, rows: list[Logged], store: 
         ask = Ask(item, (), sampling, completion=row.prompt)
         generation = Generation(key, row.text, "stop")
         entries.append((Planned(ask, Request(key, row.prompt, sampling)), generation, row))
-    known = queries.answered(store, [entry.request.key for entry, _, _ in entries], protocol.hash)
+    keys = [entry.request.key for entry, _, _ in entries]
+    known = queries.answered(store, measured.fingerprint, keys, protocol.hash)
     for entry, _, row in entries:
         stored = known.get(entry.request.key)
         if stored is not None and stored.text != row.text:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,11 +14,13 @@ from harness.errors import HarnessError
 from harness.import_scores import read_scores
 from harness.items.schema import content_hash
 from harness.store.database import connect
-from harness.store.queries import EvaluationRow, ItemScore, evaluations, item_scores, refresh
+from harness.store.queries import EvaluationRow, evaluations, refresh
 from harness.store.summaries import Summary, imported_runs, summaries
 
 if TYPE_CHECKING:
+    from harness.statistics.clusters import Floats, Labels
     from harness.statistics.series import MetricSeries
+    from harness.store.item_tables import ItemTable
 
 # Metrics of which less is better, by their names in lm-eval; where the source tells, it counts.
 LOWER = {
@@ -246,23 +248,18 @@ def _suite_series(
     import numpy as np
 
     from harness.statistics.series import item_series
+    from harness.store.item_tables import item_tables
 
-    step_of = {row.id: step for step, row in members.items()}
     steps = sorted(members)
-    tables: dict[tuple[str, str, str], dict[str, dict[int, ItemScore]]] = defaultdict(
-        lambda: defaultdict(dict)
-    )
-    for score in item_scores(store, list(step_of)):
-        place = (score.genre, score.dataset, score.metric)
-        tables[place][score.item_hash][step_of[score.evaluation]] = score
+    ids = [members[step].id for step in steps]
+    tables = item_tables(store, ids)
     lacking = 0
-    for (genre, dataset, metric), items in sorted(tables.items()):
-        whole = [by_step for by_step in items.values() if len(by_step) == len(steps)]
-        lacking += len(items) - len(whole)
-        clusters = [by_step[steps[0]].cluster for by_step in whole]
-        if len(set(clusters)) < 2:
+    for (genre, dataset, metric), (scores, cluster) in sorted(_matrices(tables, ids).items()):
+        whole = np.isfinite(scores).all(axis=1)
+        lacking += int((~whole).sum())
+        if np.unique(cluster[whole]).size < 2:
             continue
-        scores = np.array([[by_step[step].value for step in steps] for by_step in whole])
+        scores = scores[whole]
         is_share = bool((scores >= 0).all() and (scores <= 1).all())
         title = " ".join(part for part in (suite, genre, dataset, metric) if part)
         series.append(
@@ -270,7 +267,7 @@ def _suite_series(
                 title,
                 steps,
                 scores,
-                clusters,
+                cluster[whole],
                 unit="share" if is_share else metric,
                 scale=1.0 if is_share else float(np.ptp(scores)) or 1.0,
             )
@@ -279,6 +276,38 @@ def _suite_series(
         places[title] = Place(suite, genre, dataset or "all", metric, how)
     if lacking:
         notes.append(f"{suite}: {lacking} items are not scored at every checkpoint; left out.")
+
+
+def _matrices(
+    tables: Mapping[str, ItemTable], ids: Sequence[str]
+) -> dict[tuple[str, str, str], tuple[Floats, Labels]]:
+    """By genre, dataset and metric: the items' scores at every checkpoint, (n, T) in the order of
+    `ids`, NaN where an item has none; and the items' clusters (n,)."""
+    import numpy as np
+
+    found: dict[tuple[str, str, str], tuple[Floats, Labels]] = {}
+    if not tables:
+        return found
+    count = 1 + max(int(table.item.max()) for table in tables.values())
+    any_table = next(iter(tables.values()))
+    genres, datasets = any_table.genre.labels, any_table.dataset.labels
+    for metric in sorted({name for table in tables.values() for name in table.metrics}):
+        scores = np.full((count, len(ids)), np.nan)
+        genre, dataset, cluster = (np.full(count, -1, dtype=np.intp) for _ in range(3))
+        for column, one in enumerate(ids):
+            if one not in tables:
+                continue
+            table = tables[one].of(metric)
+            scores[table.item, column] = table.value
+            genre[table.item] = table.genre.codes
+            dataset[table.item] = table.dataset.codes
+            cluster[table.item] = table.cluster.codes
+        place = np.where(genre < 0, -1, genre * len(datasets) + dataset)
+        for code in np.unique(place[place >= 0]).tolist():
+            rows = np.flatnonzero(place == code)
+            name = (genres[code // len(datasets)], datasets[code % len(datasets)], metric)
+            found[name] = (scores[rows], cluster[rows])
+    return found
 
 
 def stages_of(

@@ -61,7 +61,7 @@ def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: Any) -> None:
         raise AssertionError("read again")
 
-    monkeypatch.setattr(measuring, "item_scores", fail)
+    monkeypatch.setattr(measuring, "item_tables", fail)
     monkeypatch.setattr("harness.report.movement.paired_scores", fail)
 
 
@@ -122,3 +122,10 @@ def test_few_answers_are_not_kept(tmp_path: Path) -> None:
     keep(path, made(1, drawn(1, 0.5)))
     gather(path, Asked())
     assert pending(path) == []
+
+
+def test_many_small_evaluations_are_kept(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts is how much would have to be counted again, of all of them together."""
+    monkeypatch.setattr(derived, "_WORTH_KEEPING", 5 * 40)
+    board(store)
+    assert count(store) == 5 + 4

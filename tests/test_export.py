@@ -75,7 +75,7 @@ def test_a_faulty_query_leaves_no_file(store: Path, tmp_path: Path) -> None:
     [
         ("DELETE FROM scores", "only queries"),
         ("DROP TABLE scores", "only queries"),
-        ("INSERT INTO scores VALUES ('a', 'b', 'c', 1, NULL)", "only queries"),
+        ("INSERT INTO scores VALUES ('a', 'b', 'c', 1, NULL, 'd')", "only queries"),
         ("COPY scores TO '{folder}/out.csv'", "only queries"),
         ("ATTACH '{folder}/other.duckdb'", "only queries"),
         ("SET enable_external_access = true", "only queries"),

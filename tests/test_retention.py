@@ -193,6 +193,34 @@ def test_what_is_not_complete_stays(tmp_path: Path) -> None:
     assert reasons(plan) == {"tiger/step_100": ("not complete: repeat its command",)}
 
 
+def test_an_evaluation_of_a_replaced_checkpoint_goes_and_counts_for_nothing(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "results.duckdb"
+    keep(path, made(100), made(200), made(300, state="void"), made(400, state="void"))
+    record(
+        path,
+        [
+            Regression(
+                baseline=made(200).id,
+                candidate=made(400).id,
+                protocol_hash="p",
+                suite="made-up",
+                genre="math",
+                dataset="all",
+                metric="strict",
+                evidence={},
+                policy={},
+                policy_hash="h",
+            )
+        ],
+    )
+    # The last checkpoint that the run has is 200; a verdict is worth more than a void evaluation.
+    plan = retention.prune(path, retention.Policy(keep_last=1))
+    assert removed(plan) == ["tiger/step_100", "tiger/step_300"]
+    assert reasons(plan) == {"tiger/step_400": ("a verdict",)}
+
+
 def test_answers_that_two_evaluations_share_stay_with_the_one_that_stays(store: Path) -> None:
     # The same answers, asked for by a second evaluation and scored under its own protocol too.
     with connect(store) as connection:
@@ -203,8 +231,9 @@ def test_answers_that_two_evaluations_share_stay_with_the_one_that_stays(store: 
             f"FROM evaluations WHERE id = '{made(100).id}'"
         )
         connection.execute(
-            "INSERT INTO scores SELECT key, repeat('b', 64), metric, value, failure FROM scores "
-            f"WHERE key IN (SELECT key FROM requests WHERE evaluation = '{made(100).id}')"
+            "INSERT INTO scores SELECT s.* REPLACE (repeat('b', 64) AS protocol_hash) "
+            "FROM scores s WHERE key IN (SELECT key FROM requests "
+            f"WHERE evaluation = '{made(100).id}')"
         )
         connection.execute(
             "INSERT INTO requests SELECT repeat('a', 64), key, item_hash, sample, turn, kind "

@@ -69,7 +69,9 @@ def store(tmp_path: Path) -> Path:
 def test_columns_equal_the_schema(store: Path) -> None:
     for table, columns in COLUMNS.items():
         names = [row[0] for row in rows(store, f"SELECT column_name FROM (DESCRIBE {table})")]
-        assert names == list(columns)
+        # Taking a batch in adds whose answer it is.
+        added = ["fingerprint"] if table in ("scores", "readings") else []
+        assert names == [*columns, *added]
 
 
 def test_prepare_twice_changes_nothing(store: Path) -> None:
@@ -89,14 +91,14 @@ def test_the_first_answer_stays_and_brings_its_scores(store: Path) -> None:
 def test_an_answer_replaces_an_error_and_no_error_replaces_an_answer(store: Path) -> None:
     write.spool(store, {"generations": [generation("k", "", "error")]})
     write.ingest(store)
-    assert queries.answered(store, ["k"], "p") == {}
+    assert queries.answered(store, "f", ["k"], "p") == {}
     write.spool(store, {"generations": [generation("k", "一")], "scores": [score("k", 1.0)]})
     write.ingest(store)
     write.spool(store, {"generations": [generation("k", "", "error")]})
     write.ingest(store)
-    found = queries.answered(store, ["k"], "p")["k"]
+    found = queries.answered(store, "f", ["k"], "p")["k"]
     assert (found.text, found.scored, found.likelihoods) == ("一", True, ((-1.5, 2),))
-    assert not queries.answered(store, ["k"], "other protocol")["k"].scored
+    assert not queries.answered(store, "f", ["k"], "other protocol")["k"].scored
 
 
 def test_rescoring_replaces_only_the_scores(store: Path) -> None:
@@ -276,3 +278,56 @@ def test_a_full_disk_is_told_and_leaves_no_draft(
     monkeypatch.undo()
     assert write.pending(store) == []
     assert list(write.spool_directory(store).glob(".draft-*")) == []
+
+
+def test_an_older_store_learns_whose_scores_and_readings_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "results.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "CREATE TABLE harness_schema (version INTEGER PRIMARY KEY, applied_at TIMESTAMPTZ)"
+        )
+        for number, script in database.migrations():
+            if number < 13:
+                connection.execute(script)
+                connection.execute("INSERT INTO harness_schema VALUES (?, now())", [number])
+        for key, of in (("a", "first"), ("b", "second")):
+            connection.execute(
+                "INSERT INTO generations VALUES (?, ?, 'i', 'answer', 0, 0, '', '{}', '', 'stop', "
+                "1, 1, 0, 0.1, '[]', NULL, 'none', now())",
+                [key, of],
+            )
+        connection.execute(
+            "INSERT INTO scores SELECT key, protocol, metric, 1.0, 'knowledge' "
+            "FROM (VALUES ('b'), ('a'), ('of nothing')) k(key), (VALUES ('p'), ('q')) p(protocol), "
+            "(VALUES ('strict'), ('format')) m(metric)"
+        )
+        connection.execute("INSERT INTO readings VALUES ('a', 'p', '1', '1', NULL)")
+        before = connection.execute("FROM scores").fetchall()
+    database.prepare(path)
+    assert rows(path, "SELECT * EXCLUDE fingerprint FROM scores") == before
+    assert rows(path, "SELECT DISTINCT key, fingerprint FROM scores ORDER BY ALL") == [
+        ("a", "first"),
+        ("b", "second"),
+        ("of nothing", None),
+    ]
+    assert rows(path, "SELECT key, extracted, fingerprint FROM readings") == [("a", "1", "first")]
+
+
+def test_scores_name_the_checkpoint_of_their_answer(store: Path) -> None:
+    """They come with their answer, or after it, or were computed again."""
+    read = {"key": "k", "protocol_hash": "q", "extracted": "", "normalised": "", "lenient": None}
+    write.spool(store, {"generations": [generation("k")], "scores": [score("k", 0.0)]})
+    write.ingest(store)
+    write.spool(store, {"generations": [generation("other")]})
+    write.spool(store, {"scores": [score("k", 1.0), score("k", 0.5, "q")], "readings": [read]})
+    write.spool(store, {"scores": [score("other", 1.0)]})
+    write.ingest(store)
+    assert rows(
+        store, "SELECT key, protocol_hash, value, fingerprint FROM scores ORDER BY 1, 2"
+    ) == [
+        ("k", "p", 1.0, "f"),
+        ("k", "q", 0.5, "f"),
+        ("other", "p", 1.0, "f"),
+    ]
+    assert rows(store, "SELECT DISTINCT fingerprint FROM readings") == [("f",)]
+    assert rows(store, "SELECT * FROM revisions") == [("f", "p", 2), ("f", "q", 1)]

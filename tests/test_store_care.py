@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -153,10 +155,14 @@ def test_check_finds_what_contradicts(store: Path) -> None:
         connection.execute(
             "DELETE FROM requests WHERE rowid IN (SELECT rowid FROM requests LIMIT 1)"
         )
+        connection.execute(
+            "UPDATE scores SET fingerprint = 'other' WHERE rowid = (SELECT max(rowid) FROM scores)"
+        )
     found = run("store", "check", "--store", store)
     assert found.return_value == 1
     assert "generations: 1 keys stand more than once" in found.output
     assert "that are complete do not have the rows they say" in found.output
+    assert "scores: 1 rows name another checkpoint" in found.output
 
 
 def test_salvage_saves_all_but_the_damaged_row_groups(tmp_path: Path) -> None:
@@ -178,8 +184,8 @@ def test_salvage_saves_all_but_the_damaged_row_groups(tmp_path: Path) -> None:
             "150000 AS done) FROM evaluations e"
         )
         connection.execute(
-            "INSERT INTO scores SELECT sha256('k' || i), 'p', 'strict', 1.0, NULL "
-            "FROM range(150000) t(i)"
+            "INSERT INTO scores SELECT sha256('k' || i), 'p', 'strict', 1.0, NULL, fingerprint "
+            "FROM range(150000) t(i), (SELECT fingerprint FROM evaluations LIMIT 1)"
         )
     write.spool(path, batch(made(2)))
     damaged = bytearray(path.read_bytes())
@@ -276,6 +282,74 @@ def test_who_waits_for_a_compaction_does_not_give_up(store: Path) -> None:
         assert connection.execute("SELECT count(*) FROM evaluations").fetchone() == (2,)
     holder.wait()
     assert not database.is_kept_busy(store)
+
+
+def hold(store: Path, seconds: float, *, module: bool = False) -> subprocess.Popen[bytes]:
+    """A process that keeps the store open: any program, or one called as `python -m harness` is."""
+    code = (
+        "import sys, time, duckdb\n"
+        "held = duckdb.connect(sys.argv[-2])\n"
+        "print('held', flush=True); time.sleep(float(sys.argv[-1]))"
+    )
+    how: list[str | Path] = ["-c", code]
+    if module:
+        script = store.parent / "bin" / "harness"
+        script.parent.mkdir()
+        script.write_text(code, encoding="utf-8")
+        how = [script]
+    holder = subprocess.Popen(
+        [sys.executable, *how, str(store), str(seconds)], stdout=subprocess.PIPE
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    return holder
+
+
+def test_who_waits_for_a_harness_command_does_not_give_up(store: Path) -> None:
+    holder = hold(store, 1.5, module=True)
+    with connect(store, wait=0.05) as connection:
+        assert connection.execute("SELECT count(*) FROM evaluations").fetchone() == (2,)
+    holder.wait()
+
+
+def test_who_waits_for_a_stopped_command_gives_up(store: Path) -> None:
+    holder = hold(store, 60, module=True)
+    holder.send_signal(signal.SIGSTOP)
+    try:
+        with (
+            pytest.raises(HarnessError, match=f"by process {holder.pid}"),
+            connect(store, wait=0.2),
+        ):
+            pass
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+@pytest.mark.parametrize("what", ["other holders", "one that writes"])
+def test_who_waits_while_others_get_on_does_not_give_up(
+    what: str, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each try takes longer than anybody waits for one holder that does nothing."""
+    tries = iter(range(1, 6))
+    opened = duckdb.connect
+
+    def connecting(*arguments: Any, **options: Any) -> Any:
+        time.sleep(0.06)
+        number = next(tries, None)
+        if number is None:
+            return opened(*arguments, **options)
+        pid = 900_000
+        if what == "other holders":
+            pid += number
+        else:
+            os.utime(store, ns=(number, number))
+        raise duckdb.IOException(f"Could not set lock: conflicting lock is held (PID {pid})")
+
+    monkeypatch.setattr(duckdb, "connect", connecting)
+    with connect(store, wait=0.05) as connection:
+        assert connection.execute("SELECT count(*) FROM evaluations").fetchone() == (2,)
+    assert next(tries, None) is None
 
 
 def test_a_note_of_a_killed_process_holds_nobody_up(store: Path) -> None:

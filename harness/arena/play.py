@@ -15,6 +15,7 @@ from harness.errors import HarnessError
 from harness.items.schema import content_hash
 from harness.store import battles as battle_store
 from harness.store.database import connect
+from harness.store.pruned import rows_of
 from harness.store.queries import EvaluationRow, find_evaluation, refresh
 
 # A metric's score is a proof where it is 1; a part of it is not.
@@ -92,10 +93,11 @@ def _proofs(path: Path, row: EvaluationRow, metric: str) -> dict[Place, Proof]:
         found = connection.execute(
             "SELECT r.item_hash, r.sample, r.turn, s.value, coalesce(i.cluster, i.hash), i.genre, "
             "g.text FROM requests r JOIN items i ON i.hash = r.item_hash "
-            "JOIN generations g ON g.key = r.key "
-            "JOIN scores s ON s.key = r.key AND s.protocol_hash = ? "
-            "WHERE r.evaluation = ? AND r.kind = 'answer' AND s.metric = ?",
-            [row.protocol_hash, row.id, metric],
+            f"JOIN {rows_of('generations')} g ON g.key = r.key "
+            f"JOIN {rows_of('scores')} s ON s.key = r.key AND s.protocol_hash = $protocol "
+            "WHERE r.evaluation IN (SELECT unnest($ids)) AND r.kind = 'answer' "
+            "AND s.metric = $metric",
+            {"ids": [row.id], "protocol": row.protocol_hash, "metric": metric},
         ).fetchall()
     return {
         (item, sample, turn): Proof(value >= _RIGHT, prompt, genre, style_of(text))

@@ -173,7 +173,7 @@ def _report(path: Path, comparison: Comparison, flips: int) -> Report:
     suites = comparison.suites
     return Report(
         comparison,
-        flips=tuple(tuple(find_flips(path, one, flips)) if flips else () for one in suites),
+        flips=find_flips(path, suites, flips),
         unpaired=tuple(find_unpaired(path, one) for one in suites),
         causes=tuple(find_causes(path, one) for one in suites),
         symptoms=tuple(find_symptoms(path, one) for one in suites),

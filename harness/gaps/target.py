@@ -14,6 +14,7 @@ from harness.masking import masked_url
 from harness.regression.compare import RANKING
 from harness.regression.measure import ALL, measure_pairs
 from harness.regression.pairing import find_pairs, judge_of, named_evaluations
+from harness.report.measured import measure
 from harness.statistics.clusters import Floats
 from harness.store.lineage import judges_of
 from harness.store.paired import Column, Judge, PairedScores, paired_scores
@@ -174,23 +175,38 @@ def _beside_best(path: Path, student: Sequence[EvaluationRow], judge: str | None
             )
             if by is None or (by.name, by.prompt_set) in judges_of(path, other.id)
         }
-        found = []
-        for rival in rivals.values():
-            scores = _read(path, rival, row, by)
-            metric = _ranking(scores)
-            if metric is not None:
-                own = only_metric(scores, metric)
-                total = measure_pairs(row.suite, own)[0]
-                assert total.genre == ALL
-                found.append((total.base, rival.checkpoint, rival, metric, own))
-        if not found:
+        found = _best(path, list(rivals.values()), row, by)
+        if found is None:
             notes.append(
                 f"{row.suite}: no other checkpoint was asked the same items in the same way"
             )
             continue
-        _, name, rival, metric, own = max(found, key=lambda one: one[:2])
-        sides.append(Side(row, rival, f"{name} (best)", metric, own, by, len(found)))
+        sides.append(found)
     return Sides(tuple(sides), tuple(notes))
+
+
+def _best(
+    path: Path, rivals: Sequence[EvaluationRow], row: EvaluationRow, judge: Judge | None
+) -> Side | None:
+    """A student beside the best of its rivals; None where none has a score to set beside."""
+    # What a leaderboard has counted is kept: of many rivals only the best one's scores are read.
+    if judge is None and measure(path, [row]):
+        totals = [(one.score.mean, one.evaluation) for one in measure(path, rivals)]
+    else:
+        totals = []
+        for rival in rivals:
+            scores = _read(path, rival, row, judge)
+            if (metric := _ranking(scores)) is not None:
+                total = measure_pairs(row.suite, only_metric(scores, metric))[0]
+                assert total.genre == ALL
+                totals.append((total.base, rival))
+    for _, rival in sorted(totals, key=lambda one: (one[0], one[1].checkpoint), reverse=True):
+        scores = _read(path, rival, row, judge)
+        if (metric := _ranking(scores)) is not None:
+            own = only_metric(scores, metric)
+            name = f"{rival.checkpoint} (best)"
+            return Side(row, rival, name, metric, own, judge, len(totals))
+    return None
 
 
 def _beside_goals(

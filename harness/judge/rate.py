@@ -141,7 +141,10 @@ def stored(store: Path, evaluation: EvaluationRow, protocol: MtBench) -> Iterato
         if one.finish_reason != "error"
     }
     scores = queries.scores_by_key(
-        store, [one.key for one in answers.values()], evaluation.protocol_hash
+        store,
+        evaluation.fingerprint,
+        [one.key for one in answers.values()],
+        evaluation.protocol_hash,
     )
     for (item_hash, sample, turn), answer in answers.items():
         earlier = [answers.get((item_hash, sample, before)) for before in range(turn)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from harness.regression.compare import SuiteComparison
+from harness.regression.pairing import Pair
 from harness.statistics.clusters import Labels
 from harness.store.database import connect
 from harness.store.paired import PairedScores
-from harness.store.queries import EvaluationRow
+from harness.store.pruned import rows_of
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,26 @@ def count_flips(compared: SuiteComparison) -> tuple[int, int]:
     return int((change < 0).sum()), int((change > 0).sum())
 
 
-def find_flips(path: Path, compared: SuiteComparison, most: int) -> list[Flip]:
-    """At most `most` broken and `most` mended items of a suite, the broken first, each by the size
-    of its change; items of genres that regressed stand before others of the same size."""
+def find_flips(
+    path: Path, suites: Sequence[SuiteComparison], most: int
+) -> tuple[tuple[Flip, ...], ...]:
+    """Of each suite at most `most` broken and `most` mended items, the broken first, each by the
+    size of its change; items of genres that regressed stand before others of the same size."""
+    chosen = [_chosen(one, most) for one in suites]
+    hashes = [item for rows in chosen for _, item in rows]
+    if not hashes:
+        return ((),) * len(suites)
+    # Every suite's at once: what takes time at size is to look through the tables.
+    items = _items(path, hashes)
+    said = _answers(path, [one.pair for one in suites], hashes)
+    return tuple(_flips(one, rows, items, said) for one, rows in zip(suites, chosen, strict=True))
+
+
+def _chosen(compared: SuiteComparison, most: int) -> list[tuple[int, str]]:
+    """(row of the scores, item's hash) of the items to show."""
     scores, metric = compared.scores, compared.ranking
     rows, change = _changes(scores, metric)
-    regressed = {one.measured.genre for one in compared.verdicts if one.verdict == "regressed"}
+    regressed = _regressed(compared)
     suspect = np.isin(
         scores.genre.codes[rows],
         [code for code, name in enumerate(scores.genre.labels) if name in regressed],
@@ -87,15 +102,24 @@ def find_flips(path: Path, compared: SuiteComparison, most: int) -> list[Flip]:
     # Ties are broken by the items' hashes: rows have no order of their own.
     item = np.array([scores.item.labels[code] for code in scores.item.codes[rows]], dtype=str)
     order = np.lexsort((item, ~suspect, -np.abs(change)))
-    chosen = np.concatenate([order[change[order] < 0][:most], order[change[order] > 0][:most]])
-    hashes = item[chosen].tolist()
-    if not hashes:
-        return []
+    shown = np.concatenate([order[change[order] < 0][:most], order[change[order] > 0][:most]])
+    return list(zip(rows[shown].tolist(), item[shown].tolist(), strict=True))
+
+
+def _regressed(compared: SuiteComparison) -> set[str]:
+    return {one.measured.genre for one in compared.verdicts if one.verdict == "regressed"}
+
+
+def _flips(
+    compared: SuiteComparison,
+    chosen: Sequence[tuple[int, str]],
+    items: Mapping[str, tuple[str, dict[str, Any]]],
+    said: Mapping[tuple[str, str], _Said],
+) -> tuple[Flip, ...]:
+    scores, regressed = compared.scores, _regressed(compared)
     base, cand = compared.pair.base, compared.pair.cand
-    items = _items(path, hashes)
-    said = _answers(path, (base, cand), hashes)
     found = []
-    for row, item in zip(rows[chosen], hashes, strict=True):
+    for row, item in chosen:
         name, definition = items[item]
         before = said.get((base.id, item), _Said("", None, 0))
         after = said.get((cand.id, item), _Said("", None, 0))
@@ -105,7 +129,7 @@ def find_flips(path: Path, compared: SuiteComparison, most: int) -> list[Flip]:
                 item=name,
                 genre=scores.genre.labels[scores.genre.codes[row]],
                 dataset=scores.dataset.labels[scores.dataset.codes[row]],
-                metric=metric,
+                metric=compared.ranking,
                 question="\n".join(definition["turns"]),
                 gold=definition["answer"],
                 base=float(scores.base[row]),
@@ -116,14 +140,16 @@ def find_flips(path: Path, compared: SuiteComparison, most: int) -> list[Flip]:
                 cand_failure=after.failure,
             )
         )
-    return sorted(
-        found,
-        key=lambda flip: (
-            not flip.is_broken,
-            -abs(flip.change),
-            flip.genre not in regressed,
-            flip.item,
-        ),
+    return tuple(
+        sorted(
+            found,
+            key=lambda flip: (
+                not flip.is_broken,
+                -abs(flip.change),
+                flip.genre not in regressed,
+                flip.item,
+            ),
+        )
     )
 
 
@@ -165,29 +191,32 @@ def _items(path: Path, hashes: Sequence[str]) -> dict[str, tuple[str, dict[str, 
 
 
 def _answers(
-    path: Path, evaluations: Sequence[EvaluationRow], hashes: Sequence[str]
+    path: Path, pairs: Sequence[Pair], hashes: Sequence[str]
 ) -> dict[tuple[str, str], _Said]:
     """The first sample's answers of some items by (evaluation, item), turns joined by an empty
     line. One scan of each table: none of them has an index."""
+    protocols = {
+        row.id: pair.cand.protocol_hash for pair in pairs for row in (pair.base, pair.cand)
+    }
     with connect(path, read_only=True) as connection:
         asked = connection.execute(
             "SELECT evaluation, item_hash, turn, sample, key FROM requests WHERE kind = 'answer' "
             "AND evaluation IN (SELECT unnest(?)) AND item_hash IN (SELECT unnest(?))",
-            [[row.id for row in evaluations], list(hashes)],
+            [list(protocols), list(hashes)],
         ).fetchall()
-        keys = [row[-1] for row in asked]
-        marks = ", ".join("?" * len(keys))
+        of = {"ids": list(protocols), "keys": [row[-1] for row in asked]}
         texts = connection.execute(
-            f"SELECT key, text, length(prompt) FROM generations WHERE key IN ({marks})", keys
+            f"SELECT key, text, length(prompt) FROM {rows_of('generations')} "
+            "WHERE key IN (SELECT unnest($keys))",
+            of,
         ).fetchall()
         failures = connection.execute(
-            "SELECT key, protocol_hash, max(failure) FROM scores WHERE failure IS NOT NULL "
-            f"AND key IN ({marks}) GROUP BY ALL",
-            keys,
+            f"SELECT key, protocol_hash, max(failure) FROM {rows_of('scores')} "
+            "WHERE failure IS NOT NULL AND key IN (SELECT unnest($keys)) GROUP BY ALL",
+            of,
         ).fetchall()
     said = {key: (length, text) for key, text, length in texts}
     why = {(key, protocol): failure for key, protocol, failure in failures}
-    protocol = evaluations[-1].protocol_hash
     found: dict[tuple[str, str], _Said] = {}
     # Where an item was asked in several forms (shots), the shortest one on both sides.
     order = sorted(asked, key=lambda row: (*row[:4], said.get(row[4], (0, ""))[0], row[4]))
@@ -196,5 +225,7 @@ def _answers(
         if turn == before.turn or key not in said:
             continue
         text = f"{before.text}\n\n{said[key][1]}" if before.turn >= 0 else said[key][1]
-        found[evaluation, item] = _Said(text, why.get((key, protocol), before.failure), turn)
+        found[evaluation, item] = _Said(
+            text, why.get((key, protocols[evaluation]), before.failure), turn
+        )
     return found

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from harness.items.schema import (
     GENRES,
@@ -15,10 +17,12 @@ from harness.items.schema import (
     JASTER_ASIDE,
     JASTER_CATEGORIES,
 )
+from harness.statistics.clusters import Labels
 from harness.statistics.means import Estimate, cluster_mean, mean_of_means
 from harness.statistics.passk import mean_pass_at_k
 from harness.store.derived import is_worth_keeping, recall, remember, revisions
-from harness.store.queries import EvaluationRow, ItemScore, item_scores
+from harness.store.item_tables import ItemTable, item_tables
+from harness.store.queries import EvaluationRow
 
 # The metric that ranks; the others are shown beside it.
 STRICT = "strict"
@@ -74,15 +78,14 @@ def measure(path: Path, rows: Sequence[EvaluationRow]) -> list[Measured]:
     kept = recall(path, {key: str(changes[name]) for name, key in keys.items()})
     found = {row.id: _unpack(kept[keys[row.id]], row) for row in rows if keys.get(row.id) in kept}
     owed = [row for row in rows if row.id not in found]
+    is_large = is_worth_keeping(sum(row.done for row in owed))
     for start in range(0, len(owed), _TOGETHER):
         part = owed[start : start + _TOGETHER]
-        scores: dict[str, list[ItemScore]] = defaultdict(list)
-        for score in item_scores(path, [row.id for row in part]):
-            scores[score.evaluation].append(score)
+        tables = item_tables(path, [row.id for row in part])
         fresh = [
-            _measured(row, scores[row.id])
+            _measured(row, tables[row.id])
             for row in part
-            if any(score.metric == STRICT for score in scores[row.id])
+            if row.id in tables and STRICT in tables[row.id].metrics
         ]
         found |= {one.evaluation.id: one for one in fresh}
         remember(
@@ -90,7 +93,7 @@ def measure(path: Path, rows: Sequence[EvaluationRow]) -> list[Measured]:
             [
                 (keys[row.id], row.id, str(changes[row.id]), _pack(one))
                 for one in fresh
-                if (row := one.evaluation).id in keys and is_worth_keeping(row.done)
+                if (row := one.evaluation).id in keys and is_large
             ],
         )
     return [found[row.id] for row in rows if row.id in found]
@@ -137,46 +140,43 @@ def _unpack(text: str, row: EvaluationRow) -> Measured:
     )
 
 
-def _measured(row: EvaluationRow, scores: Sequence[ItemScore]) -> Measured:
-    metrics = {
-        name: _total(_by_genre([one for one in scores if one.metric == name]))
-        for name in sorted({score.metric for score in scores}.intersection(_SHOWN))
-    }
-    strict = [score for score in scores if score.metric == STRICT]
+def _measured(row: EvaluationRow, table: ItemTable) -> Measured:
+    strict = table.of(STRICT)
     genres = _by_genre(strict)
-    by_template = defaultdict(list)
-    by_level = defaultdict(list)
-    for score in strict:
-        if score.seen is not None:
-            by_template["seen" if score.seen else "unseen"].append(score)
-        if score.level is not None:
-            by_level[score.level].append(score)
     return Measured(
         row,
         _total(genres),
         genres,
-        metrics,
-        {name: _total(_by_genre(part)) for name, part in by_template.items()},
-        {level: _estimate(by_level[level]) for level in sorted(by_level)},
+        {name: _total(_by_genre(table.of(name))) for name in table.metrics if name in _SHOWN},
+        {
+            name: _total(_by_genre(strict.where(rows)))
+            for name, seen in (("seen", 1), ("unseen", 0))
+            if (rows := np.flatnonzero(strict.seen == seen)).size
+        },
+        {
+            int(level): _estimate(strict, np.flatnonzero(strict.level == level))
+            for level in np.unique(strict.level[np.isfinite(strict.level)])
+        },
         _missing(genres),
         _pass_at(strict, row.samples),
         _by_dataset(strict),
     )
 
 
-def _pass_at(strict: Sequence[ItemScore], samples: int) -> dict[int, Estimate]:
+def _pass_at(strict: ItemTable, samples: int) -> dict[int, Estimate]:
     """pass@k for 1, the powers of ten and the number of samples; nothing for a single sample or
     for graded scores. Items of which fewer than k samples could be scored are left out of k."""
-    counts = [(one.samples, round(one.value * one.samples), one) for one in strict]
-    graded = any(abs(one.value * n - c) > 1e-6 for n, c, one in counts)
-    if samples == 1 or graded or any(n > samples for n, _, _ in counts):  # Of several turns.
+    right = strict.value * strict.samples
+    counts = np.rint(right).astype(np.intp)
+    graded = bool((np.abs(right - counts) > 1e-6).any())
+    if samples == 1 or graded or (strict.samples > samples).any():  # Of several turns.
         return {}
     found = {}
     for k in sorted({1, 10, 100, samples} & set(range(1, samples + 1))):
-        enough = [(n, c, one.cluster) for n, c, one in counts if n >= k]
-        if enough:
-            numbers = [(n, c) for n, c, _ in enough]
-            found[k] = mean_pass_at_k(numbers, k, [cluster for _, _, cluster in enough])
+        enough = np.flatnonzero(strict.samples >= k)
+        if enough.size:
+            numbers = zip(strict.samples[enough].tolist(), counts[enough].tolist(), strict=True)
+            found[k] = mean_pass_at_k(list(numbers), k, strict.cluster.codes[enough].tolist())
     return found
 
 
@@ -192,29 +192,35 @@ def _missing(genres: dict[str, Estimate]) -> tuple[str, ...]:
     return tuple(category for category in JASTER_CATEGORIES if category not in genres)
 
 
-def _by_genre(scores: Sequence[ItemScore]) -> dict[str, Estimate]:
+def _by_genre(table: ItemTable) -> dict[str, Estimate]:
     """Means by genre; where a genre has several datasets, the unweighted mean of theirs."""
-    parts: dict[str, dict[str, list[ItemScore]]] = defaultdict(lambda: defaultdict(list))
-    for score in scores:
-        parts[score.genre][score.dataset].append(score)
+    parts: dict[str, list[Labels]] = defaultdict(list)
+    for genre, _, rows in _datasets(table):
+        parts[genre].append(rows)
     return {
-        genre: mean_of_means([_estimate(part) for part in parts[genre].values()])
+        genre: mean_of_means([_estimate(table, rows) for rows in parts[genre]])
         for genre in GENRE_ORDER
         if genre in parts
     }
 
 
-def _by_dataset(scores: Sequence[ItemScore]) -> dict[tuple[str, str], Estimate]:
-    parts: dict[tuple[str, str], list[ItemScore]] = defaultdict(list)
-    for score in scores:
-        if score.dataset:
-            parts[score.genre, score.dataset].append(score)
+def _by_dataset(table: ItemTable) -> dict[tuple[str, str], Estimate]:
+    parts = {(genre, dataset): rows for genre, dataset, rows in _datasets(table) if dataset}
     order = {genre: place for place, genre in enumerate(GENRE_ORDER)}
     return {
-        key: _estimate(parts[key])
+        key: _estimate(table, parts[key])
         for key in sorted(parts, key=lambda key: (order.get(key[0], len(order)), key[1]))
     }
 
 
-def _estimate(scores: Sequence[ItemScore]) -> Estimate:
-    return cluster_mean([one.value for one in scores], [one.cluster for one in scores])
+def _datasets(table: ItemTable) -> Iterator[tuple[str, str, Labels]]:
+    """(genre, dataset, its rows) of every dataset, in the order of the items."""
+    place = table.genre.codes * len(table.dataset.labels) + table.dataset.codes
+    for code in dict.fromkeys(place.tolist()):
+        genre, dataset = divmod(code, len(table.dataset.labels))
+        rows = np.flatnonzero(place == code)
+        yield table.genre.labels[genre], table.dataset.labels[dataset], rows
+
+
+def _estimate(table: ItemTable, rows: Labels) -> Estimate:
+    return cluster_mean(table.value[rows], table.cluster.codes[rows])

@@ -118,6 +118,7 @@ def movements(
     kept = recall(path, {key: stamps[name] for name, key in keys.items()})
     found: dict[str, Movement] = {}
     fresh = []
+    answers = 0
     for before, row in pairs:
         text = kept.get(keys.get(row.id, ""))
         if text is not None:
@@ -125,14 +126,16 @@ def movements(
             moved = Movement(before.checkpoint, changes) if changes else None
         else:
             moved = movement(path, before, row, metric)
-            if row.id in keys and is_worth_keeping(row.done):
+            answers += before.done + row.done
+            if row.id in keys:
                 plain = {
                     name: astuple(one) for name, one in (moved.changes if moved else {}).items()
                 }
                 fresh.append((keys[row.id], row.id, stamps[row.id], json.dumps(plain)))
         if moved is not None:
             found[row.id] = moved
-    remember(path, fresh)
+    if is_worth_keeping(answers):
+        remember(path, fresh)
     return found
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from harness.statistics.clusters import Floats, Keys, finite, partition
 
@@ -112,13 +112,13 @@ def _bca(centred: Floats, sums: Floats, sizes: Floats, tails: Floats) -> Floats:
     below = (np.count_nonzero(centred < 0) + np.count_nonzero(centred <= 0)) / 2
     if np.ptp(centred) == 0:
         return np.zeros(2)
-    bias = stats.norm.ppf(np.clip(below, 0.5, centred.size - 0.5) / centred.size)
+    bias = special.ndtri(np.clip(below, 0.5, centred.size - 0.5) / centred.size)
     left_out = (sums.sum() - sums) / (sizes.sum() - sizes)
     influence = left_out.mean() - left_out
     spread = np.square(influence).sum()
     skew = (influence**3).sum() / (6 * spread**1.5) if spread > 0 else 0.0
-    z = bias + stats.norm.ppf(tails)
-    answer: Floats = np.quantile(centred, stats.norm.cdf(bias + z / (1 - skew * z)))
+    z = bias + special.ndtri(tails)
+    answer: Floats = np.quantile(centred, special.ndtr(bias + z / (1 - skew * z)))
     return answer
 
 

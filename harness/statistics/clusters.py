@@ -80,6 +80,9 @@ def partition(clusters: Keys | None, n: int) -> Labels:
         return np.arange(n)
     if len(clusters) != n:
         raise ValueError(f"{len(clusters)} cluster keys for {n} rows")
+    if isinstance(clusters, np.ndarray) and clusters.dtype.kind in "iu":
+        _, first, number = np.unique(clusters, return_index=True, return_inverse=True)
+        return np.argsort(np.argsort(first))[number]
     keys = clusters.tolist() if isinstance(clusters, np.ndarray) else clusters
     seen: dict[Hashable, int] = {}
     numbers = np.empty(n, dtype=np.intp)

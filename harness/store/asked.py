@@ -16,9 +16,9 @@ def all_items(path: Path) -> list[tuple[str, Item]]:
     refresh(path)
     with connect(path, read_only=True) as connection:
         rows = connection.execute(
-            "SELECT DISTINCT e.suite, i.id, i.definition FROM items i "
-            "JOIN requests r ON r.item_hash = i.hash JOIN evaluations e ON e.id = r.evaluation "
-            "ORDER BY ALL"
+            "SELECT DISTINCT a.suite, i.id, i.definition FROM items i JOIN "
+            "(SELECT DISTINCT e.suite, r.item_hash FROM requests r "
+            "JOIN evaluations e ON e.id = r.evaluation) a ON a.item_hash = i.hash ORDER BY ALL"
         ).fetchall()
     return [(suite, msgspec.json.decode(text, type=Item)) for suite, _, text in rows]
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 DEFAULT_STORE = "results.duckdb"
 # What DuckDB says where a lock is refused though nobody holds it, or the holder is far away.
 _NO_HOLDER = re.compile(r"held in PID 0\b|locks are not supported")
-# Seconds that anybody waits for the lock. Nobody keeps it for long, but many may want it on a busy
-# machine, and to wait is better than to fail.
+# Seconds that anybody waits for the lock while one and the same program keeps it and does nothing.
 PATIENCE = 120.0
+_HOLDER = re.compile(r"PID (\d+)")
 # Another process holds the file; or another thread of this one, in the other mode or closing it.
 _LOCKED = ("Could not set lock", "different configuration", "already attached")
 
@@ -55,7 +55,7 @@ def connect(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection for one transaction or query.
 
-    wait: seconds to go on trying while another process holds the file.
+    wait: as in `patiently`.
     Raises HarnessError where the file is locked for longer, is not a DuckDB file, or cannot be
     read or written; the file is not touched then.
     """
@@ -129,16 +129,22 @@ def _identity(path: Path) -> tuple[int, int] | None:
 def patiently(
     attempt: Callable[[], duckdb.DuckDBPyConnection], path: Path, wait: float
 ) -> duckdb.DuckDBPyConnection:
-    """Tries until the lock on the store is had, for `wait` seconds and for as long as the store is
-    kept busy by somebody who says so (`housekeeping`)."""
+    """Tries until the lock on the store is had. Gives up where one and the same holder keeps it for
+    `wait` seconds and writes nothing meanwhile; never while it passes from hand to hand, which may
+    take long on a busy machine, nor while a harness command is at it or somebody has said that it
+    takes long (`housekeeping`)."""
     from tenacity import Retrying, retry_if_exception, wait_random_exponential
 
     deadline = time.monotonic() + wait
+    before: object = None
 
     def is_over(state: RetryCallState) -> bool:
-        nonlocal deadline
-        if is_kept_busy(path):
-            deadline = time.monotonic() + wait
+        nonlocal deadline, before
+        found = _HOLDER.search(str(state.outcome.exception())) if state.outcome else None
+        holder = int(found[1]) if found else None
+        now = (holder, *_written_at(path))
+        if now != before or _is_ours(holder) or is_kept_busy(path):
+            before, deadline = now, time.monotonic() + wait
         return time.monotonic() >= deadline
 
     attempts = Retrying(
@@ -148,6 +154,28 @@ def patiently(
         reraise=True,
     )
     return attempts(attempt)
+
+
+def _written_at(path: Path) -> tuple[int, ...]:
+    """When the store and its log were last written, in ns; 0 for what is not there."""
+    times = []
+    for file in (path, path.with_name(path.name + ".wal")):
+        try:
+            times.append(file.stat().st_mtime_ns)
+        except OSError:
+            times.append(0)
+    return tuple(times)
+
+
+def _is_ours(pid: int | None) -> bool:
+    """Whether a process of this machine is a harness command that is not stopped."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return False
+    # `python -m harness ...`, or an interpreter and the script of that name.
+    return state not in "TtZX" and any(word.rpartition(b"/")[2] == b"harness" for word in words[:3])
 
 
 def _note(path: Path) -> Path:
@@ -191,7 +219,7 @@ def is_kept_busy(path: Path) -> bool:
 
 def _sentence(path: Path, fault: str, wait: float) -> str:
     if any(text in fault for text in _LOCKED):
-        holder = re.search(r"PID (\d+)", fault)
+        holder = _HOLDER.search(fault)
         who = f"process {holder[1]}" if holder else "another process"
         return (
             f"{path}: locked by {who} for more than {wait:g} s; close the program that keeps it "

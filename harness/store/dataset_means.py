@@ -9,18 +9,19 @@ import numpy as np
 
 from harness.statistics.clusters import Floats
 from harness.store.database import connect
+from harness.store.pruned import rows_of
 
 # Genre, dataset ("" without one), metric.
 Place = tuple[str, str, str]
 
-_MEANS = """
+_MEANS = f"""
 WITH sides AS (SELECT unnest($ids) AS evaluation, unnest(range(len($ids))) AS side),
 asked AS (
     SELECT r.key, s.side, i.genre, coalesce(i.dataset, '') AS dataset
     FROM requests r JOIN sides s USING (evaluation) JOIN items i ON i.hash = r.item_hash
 )
 SELECT a.genre, a.dataset, s.metric, a.side, avg(s.value)
-FROM asked a JOIN scores s ON s.key = a.key AND s.protocol_hash = $protocol
+FROM asked a JOIN {rows_of("scores")} s ON s.key = a.key AND s.protocol_hash = $protocol
 GROUP BY ALL"""
 
 

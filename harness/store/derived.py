@@ -13,7 +13,7 @@ from harness.errors import HarnessError
 from harness.store.database import connect
 from harness.store.write import spool
 
-# Values of one evaluation are kept from so many answers on: fewer are counted in no time.
+# Values are kept where so many answers had to be counted: fewer are counted again in no time.
 _WORTH_KEEPING = 1000
 
 
@@ -23,7 +23,7 @@ def revisions(path: Path, evaluations: Sequence[str]) -> dict[str, int]:
         rows = connection.execute(
             "SELECT e.id, coalesce(r.revision, 0) FROM evaluations e "
             "LEFT JOIN revisions r USING (fingerprint, protocol_hash) "
-            "WHERE list_contains(?, e.id)",
+            "WHERE e.id IN (SELECT unnest(?))",
             [list(evaluations)],
         ).fetchall()
     return {one: int(revision) for one, revision in rows}
@@ -31,11 +31,13 @@ def revisions(path: Path, evaluations: Sequence[str]) -> dict[str, int]:
 
 def recall(path: Path, revision_of: Mapping[str, str]) -> dict[str, str]:
     """The values by key, of those keys whose value is of the revision given."""
-    # Lists as parameters: an Arrow table would import pandas for as many keys as there are metrics.
+    if not revision_of:
+        return {}
+    # Lists, for an Arrow array would make the interpreter load pandas.
     with connect(path, read_only=True) as connection:
         rows = connection.execute(
-            "SELECT key, value FROM derived SEMI JOIN (SELECT unnest(CAST($keys AS VARCHAR[])) AS "
-            "key, unnest(CAST($revisions AS VARCHAR[])) AS revision) USING (key, revision)",
+            "SELECT key, value FROM derived SEMI JOIN "
+            "(SELECT unnest($keys) AS key, unnest($revisions) AS revision) USING (key, revision)",
             {"keys": list(revision_of.keys()), "revisions": list(revision_of.values())},
         ).fetchall()
     return dict(rows)
@@ -55,4 +57,5 @@ def remember(path: Path, values: Sequence[tuple[str, str, str, str]]) -> None:
 
 
 def is_worth_keeping(answers: int) -> bool:
+    """Whether to keep what was computed from so many answers of one or more evaluations."""
     return answers >= _WORTH_KEEPING

@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.statistics.clusters import Floats
 from harness.store.database import connect
+from harness.store.pruned import rows_of
 
 # Texts are read only of these genres: what a number went wrong by is told from the text.
 _NUMERIC = ("math", "MR")
@@ -63,9 +64,10 @@ def asked_items(path: Path, evaluation: str, metric: str) -> list[AskedItem]:
             "avg(s.value) FILTER (s.metric = 'lenient') "
             "FROM requests r JOIN evaluations e ON e.id = r.evaluation "
             "JOIN items i ON i.hash = r.item_hash "
-            "LEFT JOIN scores s ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
-            "WHERE r.evaluation = $evaluation GROUP BY ALL ORDER BY i.hash",
-            {"evaluation": evaluation, "metric": metric},
+            f"LEFT JOIN {rows_of('scores')} s "
+            "ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
+            "WHERE r.evaluation IN (SELECT unnest($ids)) GROUP BY ALL ORDER BY i.hash",
+            {"ids": [evaluation], "metric": metric},
         ).fetchall()
     return [AskedItem(*row) for row in rows]
 
@@ -77,20 +79,22 @@ def failed_answers(path: Path, evaluation: str) -> list[FailedAnswer]:
             "WITH failed AS ("
             "  SELECT r.item_hash, r.key, e.protocol_hash, max(s.failure) AS failure "
             "  FROM requests r JOIN evaluations e ON e.id = r.evaluation "
-            "  JOIN scores s ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
-            "  WHERE r.evaluation = ? AND r.kind = 'answer' AND s.failure IS NOT NULL "
+            f" JOIN {rows_of('scores')} s ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
+            "  WHERE r.evaluation IN (SELECT unnest($ids)) AND r.kind = 'answer' "
+            "  AND s.failure IS NOT NULL "
             "  GROUP BY ALL), "
             "wrong AS ("
             "  SELECT f.key, any_value(i.definition->>'$.turns[#-1]') AS question, "
             "  any_value(i.definition->>'$.answer') AS gold, any_value(g.text) AS text, "
             "  any_value(x.extracted) AS extracted "
             "  FROM failed f JOIN items i ON i.hash = f.item_hash "
-            "  JOIN generations g ON g.key = f.key "
-            "  LEFT JOIN readings x ON x.key = f.key AND x.protocol_hash = f.protocol_hash "
-            "  WHERE f.failure = 'knowledge' AND list_contains(?, i.genre) GROUP BY f.key) "
+            f" JOIN {rows_of('generations')} g ON g.key = f.key "
+            f" LEFT JOIN {rows_of('readings')} x "
+            "  ON x.key = f.key AND x.protocol_hash = f.protocol_hash "
+            "  WHERE f.failure = 'knowledge' AND list_contains($genres, i.genre) GROUP BY f.key) "
             "SELECT f.item_hash, f.failure, w.question, w.gold, w.text, w.extracted "
             "FROM failed f LEFT JOIN wrong w USING (key)",
-            [evaluation, list(_NUMERIC)],
+            {"ids": [evaluation], "genres": list(_NUMERIC)},
         ).fetchall()
     return [FailedAnswer(*row) for row in rows]
 
@@ -105,7 +109,7 @@ def item_matrix(
             "WITH sides AS (SELECT unnest($ids) AS evaluation, unnest(range(len($ids))) AS side), "
             "means AS (SELECT r.item_hash, d.side, avg(s.value) AS value "
             "  FROM requests r JOIN sides d USING (evaluation) "
-            "  JOIN scores s ON s.key = r.key AND s.protocol_hash = $protocol "
+            f" JOIN {rows_of('scores')} s ON s.key = r.key AND s.protocol_hash = $protocol "
             "  AND s.metric = $metric GROUP BY ALL) "
             "SELECT item_hash, list(value ORDER BY side) AS series FROM means "
             "GROUP BY item_hash HAVING count(*) = len($ids) ORDER BY item_hash",

@@ -25,7 +25,8 @@ _REPLACED = {
     "conversations": "id",
     "derived": "key",
 }
-# What is computed from an answer, by (key, protocol_hash); computing it again replaces it.
+# What is computed from an answer, by (key, protocol_hash); computing it again replaces it. These
+# tables have one column more, the answer's fingerprint, which is filled in here.
 _COMPUTED = ("scores", "readings")
 # What belongs to an evaluation, by what makes two rows the same; the first one stays.
 _LINKS = {
@@ -153,6 +154,7 @@ def _answers(connection: duckdb.DuckDBPyConnection, came: Mapping[str, list[str]
             "QUALIFY batch = max(batch) OVER (PARTITION BY key, protocol_hash)",
             [answering],
         )
+        of = _whose(connection, table)
         # An answer that is new has no scores yet.
         connection.execute(
             f"DELETE FROM {table} USING (SELECT DISTINCT key, protocol_hash FROM fresh_{table} "
@@ -160,23 +162,39 @@ def _answers(connection: duckdb.DuckDBPyConnection, came: Mapping[str, list[str]
             f"WHERE {table}.key = new.key AND {table}.protocol_hash = new.protocol_hash",
             [answering],
         )
-        connection.execute(f"INSERT INTO {table} SELECT {_columns(table)} FROM fresh_{table}")
+        connection.execute(
+            f"INSERT INTO {table} ({_columns(table)}, fingerprint) "
+            f"SELECT {_columns(table)}, fingerprint FROM fresh_{table} LEFT JOIN {of} USING (key)"
+        )
+
+
+def _whose(connection: duckdb.DuckDBPyConnection, table: str) -> str:
+    """A temporary table of (key, fingerprint) for what comes to a table of computed rows. Only for
+    those whose answer does not come with them all answers are looked through."""
+    of = f"{table}_of"
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {of} AS SELECT key, fingerprint FROM fresh "
+        f"SEMI JOIN fresh_{table} USING (key)"
+    )
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE again AS "
+        f"SELECT DISTINCT key FROM fresh_{table} ANTI JOIN {of} USING (key)"
+    )
+    if connection.execute("FROM again LIMIT 1").fetchone():
+        connection.execute(
+            f"INSERT INTO {of} SELECT key, any_value(fingerprint) FROM generations "
+            "SEMI JOIN again USING (key) GROUP BY key"
+        )
+    return of
 
 
 def _count_revisions(connection: duckdb.DuckDBPyConnection, came: Mapping[str, list[str]]) -> None:
     """Notes of which checkpoints and protocols the scores have changed."""
     changed = []
     if "scores" in came:
-        changed.append("SELECT fingerprint, protocol_hash FROM fresh JOIN fresh_scores USING (key)")
-        # The others are of answers that were stored before: only for them all are looked through.
-        connection.execute(
-            "CREATE OR REPLACE TEMP TABLE again AS "
-            "SELECT DISTINCT key, protocol_hash FROM fresh_scores ANTI JOIN fresh USING (key)"
+        changed.append(
+            "SELECT fingerprint, protocol_hash FROM fresh_scores JOIN scores_of USING (key)"
         )
-        if connection.execute("FROM again LIMIT 1").fetchone():
-            changed.append(
-                "SELECT fingerprint, protocol_hash FROM generations JOIN again USING (key)"
-            )
     if "requests" in came:
         changed.append(
             "SELECT fingerprint, protocol_hash FROM evaluations "

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.store.columns import COLUMNS
 from harness.store.database import connect
+from harness.store.pruned import rows_of
 
 
 @dataclass(frozen=True)
@@ -112,11 +113,12 @@ def answer_scores(path: Path, ids: Sequence[str]) -> list[AnswerScores]:
             "list(s.value) FILTER (s.metric IS NOT NULL) "
             "FROM requests r JOIN evaluations e ON e.id = r.evaluation "
             "JOIN items i ON i.hash = r.item_hash "
-            "JOIN generations g ON g.key = r.key AND g.finish_reason <> 'error' "
-            "LEFT JOIN scores s ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
-            "WHERE list_contains(?, r.evaluation) "
+            f"JOIN {rows_of('generations')} g ON g.key = r.key AND g.finish_reason <> 'error' "
+            f"LEFT JOIN {rows_of('scores')} s "
+            "ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
+            "WHERE r.evaluation IN (SELECT unnest($ids)) "
             "GROUP BY r.evaluation, r.key, r.item_hash, i.genre, r.turn, r.sample ORDER BY ALL",
-            [list(ids)],
+            {"ids": list(ids)},
         ).fetchall()
     return [
         AnswerScores(

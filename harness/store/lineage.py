@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.store.database import connect
+from harness.store.pruned import rows_of
 
 # Requests looked at to tell at which temperatures an evaluation was asked: a few of every genre.
 _LOOKED_AT = 8
@@ -43,11 +44,11 @@ def temperatures(path: Path, evaluation: str) -> frozenset[float]:
     with connect(path, read_only=True) as connection:
         rows = connection.execute(
             "WITH looked AS (SELECT r.key FROM requests r JOIN items i ON i.hash = r.item_hash "
-            "WHERE r.evaluation = ? AND r.kind = 'answer' "
-            "QUALIFY row_number() OVER (PARTITION BY i.genre ORDER BY r.key) <= ?) "
+            "WHERE r.evaluation IN (SELECT unnest($ids)) AND r.kind = 'answer' "
+            "QUALIFY row_number() OVER (PARTITION BY i.genre ORDER BY r.key) <= $most) "
             "SELECT DISTINCT CAST(g.sampling->>'temperature' AS DOUBLE) "
-            "FROM generations g SEMI JOIN looked USING (key)",
-            [evaluation, _LOOKED_AT],
+            f"FROM {rows_of('generations')} g SEMI JOIN looked USING (key)",
+            {"ids": [evaluation], "most": _LOOKED_AT},
         ).fetchall()
     return frozenset(float(row[0] or 0.0) for row in rows)
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from harness.statistics.clusters import Floats, Labels
 from harness.store.arrow import numbers
 from harness.store.database import connect
+from harness.store.pruned import rows_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +22,10 @@ class Column:
 
     labels: tuple[str, ...]
     codes: Labels
+
+    def at(self, rows: Labels) -> Column:
+        """These rows of it."""
+        return Column(self.labels, self.codes[rows])
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +69,10 @@ asked AS (
          USING (evaluation)
     JOIN items i ON i.hash = r.item_hash
 )"""
-_SCORED = """
+_SCORED = f"""
 SELECT a.side, a.item, s.metric, s.value
-FROM asked a JOIN scores s ON s.key = a.key AND s.protocol_hash = $protocol"""
+FROM asked a
+JOIN {rows_of("scores", "$sides")} s ON s.key = a.key AND s.protocol_hash = $protocol"""
 # The mean over repeats first: an answer that was judged twice does not count twice.
 _RATED = """
 SELECT a.side, a.item, 'rating', coalesce(any_value(d.rating), avg(g.value)) AS value
@@ -77,25 +83,26 @@ LEFT JOIN judged j ON j.evaluation = a.evaluation AND j.answer = a.key
 LEFT JOIN rated g ON g.key = j.key
 GROUP BY a.side, a.item, a.key
 HAVING value IS NOT NULL"""
-_RATINGS = """,
+_RATINGS = f""",
 decided AS (
-    SELECT key, $lowest + value * ($highest - $lowest) AS rating FROM scores
+    SELECT key, $lowest + value * ($highest - $lowest) AS rating
+    FROM {rows_of("scores", "$sides")}
     WHERE protocol_hash = $protocol AND metric = 'verified' AND $lowest IS NOT NULL
 ),
 rated AS (
     SELECT key, arg_max(value, attempt) AS value FROM judgments GROUP BY key
 )"""
 # Letters are kana, kanji and Latin ones; what else an answer holds says nothing of its language.
-_SYMPTOMS = """,
+_SYMPTOMS = f""",
 said AS (
     SELECT a.key, a.side, a.item, g.completion_tokens AS tokens, g.finish_reason,
            length(regexp_replace(g.text, '[^ぁ-ゖァ-ヺ一-鿿]', '', 'g')) AS japanese,
            length(regexp_replace(g.text, '[^A-Za-zＡ-Ｚａ-ｚ]', '', 'g')) AS latin
-    FROM asked a JOIN generations g USING (key)
+    FROM asked a JOIN {rows_of("generations", "$sides")} g USING (key)
     WHERE a.kind = 'answer' AND g.finish_reason <> 'error'
 ),
 failed AS (
-    SELECT s.key, max(s.failure) AS failure FROM scores s
+    SELECT s.key, max(s.failure) AS failure FROM {rows_of("scores", "$sides")} s
     JOIN said ON s.key = said.key AND s.protocol_hash = $protocol GROUP BY s.key
 )
 SELECT side, item, 'tokens' AS metric, CAST(tokens AS DOUBLE) AS value FROM said
@@ -165,22 +172,25 @@ def _paired(path: Path, rows: str, values: dict[str, Any], baselines: int) -> Pa
     item = numbers(scores.column("item"))
     position = np.searchsorted(numbers(items.column("item")), item)
     return PairedScores(
-        item=_column(items, "hash", position),
-        genre=_column(items, "genre", position),
-        dataset=_column(items, "dataset", position),
-        cluster=_column(items, "cluster", position),
-        metric=_column(scores, "metric", np.arange(item.size)),
-        base=_floats(scores, "base"),
-        cand=_floats(scores, "cand"),
+        item=as_column(items, "hash", position),
+        genre=as_column(items, "genre", position),
+        dataset=as_column(items, "dataset", position),
+        cluster=as_column(items, "cluster", position),
+        metric=as_column(scores, "metric", np.arange(item.size)),
+        base=as_floats(scores, "base"),
+        cand=as_floats(scores, "cand"),
     )
 
 
-def _column(table: pa.Table, name: str, rows: Labels) -> Column:
+def as_column(table: pa.Table, name: str, rows: Labels) -> Column:
+    """A column of texts at some rows, or at one row several times."""
     coded = table.column(name).combine_chunks().dictionary_encode()
     codes = numbers(coded.indices).astype(np.intp)
     return Column(tuple(coded.dictionary.to_pylist()), codes[rows])
 
 
-def _floats(table: pa.Table, name: str) -> Floats:
-    answer: Floats = numbers(table.column(name)).astype(np.float64)
+def as_floats(table: pa.Table, name: str) -> Floats:
+    """A column of numbers, NaN for NULL."""
+    column = table.column(name).cast(pa.float64()).fill_null(float("nan"))
+    answer: Floats = numbers(column)
     return answer

@@ -15,6 +15,7 @@ import msgspec
 from harness.errors import HarnessError
 from harness.items.schema import Item
 from harness.store.database import connect, is_kept_busy, require
+from harness.store.pruned import rows_of
 from harness.store.write import ingest, pending
 
 # A parameter's list of keys as a table. An Arrow table would do as well, but DuckDB imports pandas
@@ -153,17 +154,20 @@ def refresh(path: Path) -> None:
         ingest(path)
 
 
-def answered(path: Path, keys: Sequence[str], protocol_hash: str) -> dict[str, StoredAnswer]:
-    """Stored answers among `keys`; errors do not count, they are owed again."""
+def answered(
+    path: Path, fingerprint: str, keys: Sequence[str], protocol_hash: str
+) -> dict[str, StoredAnswer]:
+    """A checkpoint's stored answers among `keys`; errors do not count, they are owed again."""
     if not keys:
         return {}
     with connect(path, read_only=True) as connection:
         rows = connection.execute(
             "SELECT g.key, g.text, g.finish_reason, g.likelihoods, g.engine, "
-            "EXISTS (FROM scores s WHERE s.key = g.key AND s.protocol_hash = $protocol) "
+            "EXISTS (FROM scores s WHERE s.key = g.key AND s.protocol_hash = $protocol "
+            "AND s.fingerprint = $of) "
             f"FROM generations g SEMI JOIN {_GIVEN} USING (key) "
-            "WHERE g.finish_reason <> 'error'",
-            {"keys": list(keys), "protocol": protocol_hash},
+            "WHERE g.fingerprint = $of AND g.finish_reason <> 'error'",
+            {"of": fingerprint, "protocol": protocol_hash, "keys": list(keys)},
         ).fetchall()
     return {
         key: StoredAnswer(
@@ -178,19 +182,24 @@ def counts(
 ) -> tuple[int, int, dict[str, int]]:
     """(done, failed, failures by class) of an evaluation, counted from its rows; failures under a
     protocol hash that is not yet the evaluation's own, if given."""
+    # Under another hash the evaluation may not be there yet, and so its checkpoint not known.
+    scores = rows_of("scores") if protocol_hash is None else "scores"
     with connect(path, read_only=True) as connection:
         row = connection.execute(
             "SELECT count(*) FILTER (g.finish_reason <> 'error'), "
             "count(*) FILTER (g.finish_reason = 'error') "
-            "FROM requests r JOIN generations g USING (key) WHERE r.evaluation = ?",
-            [evaluation],
+            f"FROM requests r JOIN {rows_of('generations')} g USING (key) "
+            "WHERE r.evaluation IN (SELECT unnest($ids))",
+            {"ids": [evaluation]},
         ).fetchone()
         classes = connection.execute(
             "SELECT s.failure, count(*) FROM requests r "
             "LEFT JOIN evaluations e ON e.id = r.evaluation "
-            "JOIN scores s ON s.key = r.key AND s.protocol_hash = coalesce(?, e.protocol_hash) "
-            "WHERE r.evaluation = ? AND s.failure IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1",
-            [protocol_hash, evaluation],
+            f"JOIN {scores} s ON s.key = r.key "
+            "AND s.protocol_hash = coalesce($protocol, e.protocol_hash) "
+            "WHERE r.evaluation IN (SELECT unnest($ids)) AND s.failure IS NOT NULL "
+            "GROUP BY 1 ORDER BY 2 DESC, 1",
+            {"ids": [evaluation], "protocol": protocol_hash},
         ).fetchall()
     done, failed = row if row is not None else (0, 0)
     return int(done), int(failed), {name: int(number) for name, number in classes}
@@ -242,9 +251,9 @@ def item_scores(path: Path, ids: Sequence[str]) -> list[ItemScore]:
             "s.metric, avg(s.value), count(*) "
             "FROM requests r JOIN evaluations e ON e.id = r.evaluation "
             "JOIN items i ON i.hash = r.item_hash "
-            "JOIN scores s ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
-            "WHERE list_contains(?, r.evaluation) GROUP BY ALL ORDER BY ALL",
-            [list(ids)],
+            f"JOIN {rows_of('scores')} s ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
+            "WHERE r.evaluation IN (SELECT unnest($ids)) GROUP BY ALL ORDER BY ALL",
+            {"ids": list(ids)},
         ).fetchall()
     return [ItemScore(*row) for row in rows]
 
@@ -258,11 +267,13 @@ def answers(path: Path, evaluation: str) -> list[AnswerRow]:
             "list(s.value) FILTER (s.metric IS NOT NULL), max(s.failure), "
             "g.completion_tokens, r.turn, g.key "
             "FROM requests r JOIN evaluations e ON e.id = r.evaluation "
-            "JOIN items i ON i.hash = r.item_hash JOIN generations g ON g.key = r.key "
-            "LEFT JOIN scores s ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
-            "WHERE r.evaluation = ? AND r.kind = 'answer' "
+            "JOIN items i ON i.hash = r.item_hash "
+            f"JOIN {rows_of('generations')} g ON g.key = r.key "
+            f"LEFT JOIN {rows_of('scores')} s "
+            "ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
+            "WHERE r.evaluation IN (SELECT unnest($ids)) AND r.kind = 'answer' "
             "GROUP BY ALL ORDER BY i.genre, i.id, r.turn, r.sample",
-            [evaluation],
+            {"ids": [evaluation]},
         ).fetchall()
     found = []
     for row in rows:
@@ -293,17 +304,19 @@ def format_answers(path: Path, evaluation: str) -> list[FormatAnswer]:
     """Every answer and label choice of an evaluation with its scores and what it was taken for."""
     with connect(path, read_only=True) as connection:
         rows = connection.execute(
-            "SELECT r.item_hash, r.kind, g.text, any_value(x.extracted), "
-            "any_value(x.normalised), any_value(x.lenient), g.finish_reason, "
-            "map_from_entries(list((s.metric, s.value))), max(s.failure) "
-            "FROM requests r JOIN evaluations e ON e.id = r.evaluation "
-            "JOIN items i ON i.hash = r.item_hash JOIN generations g ON g.key = r.key "
-            "JOIN scores s ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
-            "LEFT JOIN readings x ON x.key = r.key AND x.protocol_hash = e.protocol_hash "
-            "WHERE r.evaluation = ? "
-            "GROUP BY r.key, r.item_hash, r.kind, g.text, g.finish_reason, i.id, r.sample "
-            "ORDER BY i.id, r.kind, r.sample, r.key",
-            [evaluation],
+            # Scores are brought together first: the larger join of all of them takes far longer.
+            "WITH asked AS (SELECT r.*, i.id, e.protocol_hash FROM requests r "
+            "JOIN evaluations e ON e.id = r.evaluation JOIN items i ON i.hash = r.item_hash "
+            "WHERE r.evaluation IN (SELECT unnest($ids))), "
+            "scored AS (SELECT s.key, map_from_entries(list((s.metric, s.value))) AS scores, "
+            f"max(s.failure) AS failure FROM asked a JOIN {rows_of('scores')} s "
+            "ON s.key = a.key AND s.protocol_hash = a.protocol_hash GROUP BY s.key) "
+            "SELECT a.item_hash, a.kind, g.text, x.extracted, x.normalised, x.lenient, "
+            "g.finish_reason, s.scores, s.failure FROM asked a JOIN scored s USING (key) "
+            f"JOIN {rows_of('generations')} g USING (key) LEFT JOIN {rows_of('readings')} x "
+            "ON x.key = a.key AND x.protocol_hash = a.protocol_hash "
+            "ORDER BY a.id, a.kind, a.sample, a.key",
+            {"ids": [evaluation]},
         ).fetchall()
     return [FormatAnswer(*row) for row in rows]
 
@@ -336,9 +349,9 @@ def stored_answers(path: Path, evaluation: str) -> list[ScorableAnswer]:
     with connect(path, read_only=True) as connection:
         rows = connection.execute(
             "SELECT r.key, r.item_hash, r.sample, r.turn, r.kind, g.text, g.finish_reason, "
-            "g.likelihoods FROM requests r JOIN generations g USING (key) "
-            "WHERE r.evaluation = ? ORDER BY ALL",
-            [evaluation],
+            f"g.likelihoods FROM requests r JOIN {rows_of('generations')} g USING (key) "
+            "WHERE r.evaluation IN (SELECT unnest($ids)) ORDER BY ALL",
+            {"ids": [evaluation]},
         ).fetchall()
     return [
         ScorableAnswer(
@@ -354,9 +367,9 @@ def scores_of(path: Path, evaluation: str) -> dict[tuple[str, str], tuple[float,
         rows = connection.execute(
             "SELECT s.key, s.metric, s.value, s.failure FROM requests r "
             "JOIN evaluations e ON e.id = r.evaluation "
-            "JOIN scores s ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
-            "WHERE r.evaluation = ?",
-            [evaluation],
+            f"JOIN {rows_of('scores')} s ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
+            "WHERE r.evaluation IN (SELECT unnest($ids))",
+            {"ids": [evaluation]},
         ).fetchall()
     return {(key, metric): (value, failure) for key, metric, value, failure in rows}
 
@@ -382,14 +395,14 @@ def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
 
 
 def scores_by_key(
-    path: Path, keys: Sequence[str], protocol_hash: str
+    path: Path, fingerprint: str, keys: Sequence[str], protocol_hash: str
 ) -> dict[str, dict[str, float]]:
-    """Scores of answers under a protocol, by key and metric."""
+    """Scores of a checkpoint's answers under a protocol, by key and metric."""
     with connect(path, read_only=True) as connection:
         rows = connection.execute(
             f"SELECT key, metric, value FROM scores SEMI JOIN {_GIVEN} USING (key) "
-            "WHERE protocol_hash = $protocol",
-            {"keys": list(keys), "protocol": protocol_hash},
+            "WHERE fingerprint = $of AND protocol_hash = $protocol",
+            {"of": fingerprint, "protocol": protocol_hash, "keys": list(keys)},
         ).fetchall()
     found: dict[str, dict[str, float]] = {}
     for key, metric, value in rows:

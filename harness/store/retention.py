@@ -32,6 +32,8 @@ _RESTS = {
 }
 # Rows that name a checkpoint without resting on what was measured of it.
 _OF_MODELS = ("watched", "conversations", "battles", "regressions", "paired", "round_gains")
+# The state of an evaluation whose checkpoint was replaced meanwhile: it will not be complete.
+_VOID = "void"
 # Beginnings of ids as reports print them.
 _SHORTEST = 12
 _NAMES = re.compile(rf"\b[0-9a-f]{{{_SHORTEST},64}}\b")
@@ -136,9 +138,10 @@ def _subjects(connection: duckdb.DuckDBPyConnection) -> list[Subject]:
 def _named(subjects: Sequence[Subject], policy: Policy) -> list[Subject]:
     last: dict[str, set[int]] = {}
     if policy.keep_last is not None:
+        # What was replaced before it was measured is no checkpoint of its run any more.
         steps: dict[str, set[int]] = defaultdict(set)
         for one in subjects:
-            if one.run is not None and one.step is not None:
+            if one.run is not None and one.step is not None and one.state != _VOID:
                 steps[one.run].add(one.step)
         last = {run: set(sorted(found)[-policy.keep_last :]) for run, found in steps.items()}
 
@@ -152,7 +155,9 @@ def _named(subjects: Sequence[Subject], policy: Policy) -> list[Subject]:
             return False
         if policy.keep_last is None:
             return True
-        return one.run in last and one.step is not None and one.step not in last[one.run]
+        if one.run not in last or one.step is None:
+            return False
+        return one.state == _VOID or one.step not in last[one.run]
 
     return [one for one in subjects if fits(one)]
 
@@ -176,7 +181,7 @@ def _reasons(
     for one in _in_verified_battles(connection, subjects):
         reasons[one].add("battles")
     for subject in subjects:
-        if subject.state != "complete":
+        if subject.state not in ("complete", _VOID):
             reasons[subject.id].add("not complete: repeat its command")
     for file in files:
         for one in named_in(file.read_text(encoding="utf-8", errors="replace"), reasons):

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from harness.store.database import connect
+from harness.store.pruned import rows_of
 from harness.store.queries import EvaluationRow, counts, evaluations
 
 
@@ -35,8 +36,9 @@ def running(path: Path, suites: Sequence[str] = ()) -> list[Running]:
 def _last_answered(path: Path, evaluation: str) -> datetime | None:
     with connect(path, read_only=True) as connection:
         row = connection.execute(
-            "SELECT max(g.created_at) FROM requests r JOIN generations g USING (key) "
-            "WHERE r.evaluation = ?",
-            [evaluation],
+            "SELECT max(g.created_at) FROM requests r "
+            f"JOIN {rows_of('generations')} g USING (key) "
+            "WHERE r.evaluation IN (SELECT unnest($ids))",
+            {"ids": [evaluation]},
         ).fetchone()
     return row[0] if row else None

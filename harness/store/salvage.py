@@ -230,6 +230,11 @@ def _contradictions(connection: duckdb.DuckDBPyConnection) -> list[str]:
             f"SELECT count(*) FROM {table} WHERE key NOT IN (SELECT key FROM generations)"
         )
         faults += [f"{table}: {orphans:,} rows are of no stored answer"] if orphans else []
+        strayed = count(
+            f"SELECT count(*) FROM {table} s JOIN generations g USING (key) "
+            "WHERE s.fingerprint IS DISTINCT FROM g.fingerprint"
+        )
+        faults += [f"{table}: {strayed:,} rows name another checkpoint"] if strayed else []
     if wrong := count(f"SELECT count(*) FROM ({_MISCOUNTED})"):
         faults.append(f"evaluations: {wrong:,} that are complete do not have the rows they say")
     return faults

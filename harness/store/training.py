@@ -120,10 +120,12 @@ def answers_by_step(path: Path, run: str) -> dict[int, list[str]]:
         rows = connection.execute(
             "SELECT c.step, g.text FROM checkpoints c JOIN evaluations e USING (fingerprint) "
             "JOIN requests r ON r.evaluation = e.id JOIN generations g USING (key) "
-            "WHERE c.run = ? AND c.step IS NOT NULL AND r.kind = 'answer' "
+            "WHERE c.run = $run AND c.step IS NOT NULL AND r.kind = 'answer' "
+            "AND g.fingerprint IN (SELECT fingerprint FROM checkpoints WHERE run = $run) "
             "AND g.finish_reason <> 'error' "
-            "QUALIFY row_number() OVER (PARTITION BY c.step ORDER BY g.key) <= ? ORDER BY c.step",
-            [run, _MOST_ANSWERS],
+            "QUALIFY row_number() OVER (PARTITION BY c.step ORDER BY g.key) <= $most "
+            "ORDER BY c.step",
+            {"run": run, "most": _MOST_ANSWERS},
         ).fetchall()
     answers: dict[int, list[str]] = {}
     for step, text in rows:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.store.database import connect
+from harness.store.pruned import rows_of
 from harness.store.queries import refresh
 
 WatchVerdict = Literal["first", "good", "inconclusive", "regressed"]
@@ -162,9 +163,10 @@ def sample_scores(
             "count(DISTINCT r.sample) FILTER (r.sample > 0) "
             "FROM requests r JOIN evaluations e ON e.id = r.evaluation "
             "JOIN items i ON i.hash = r.item_hash "
-            "JOIN scores s ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
-            "WHERE list_contains(?, r.evaluation) AND s.metric = ? GROUP BY ALL ORDER BY ALL",
-            [list(evaluations), metric],
+            f"JOIN {rows_of('scores')} s ON s.key = r.key AND s.protocol_hash = e.protocol_hash "
+            "WHERE r.evaluation IN (SELECT unnest($ids)) AND s.metric = $metric "
+            "GROUP BY ALL ORDER BY ALL",
+            {"ids": list(evaluations), "metric": metric},
         ).fetchall()
     tables: dict[str, dict[tuple[str, str], dict[str, SampleScores]]] = {}
     for evaluation, suite, genre, item, cluster, first, fresh, others in rows:

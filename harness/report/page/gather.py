@@ -324,7 +324,7 @@ def _rows(path: Path, subject: Subject, comparison: Comparison | None) -> Rows |
         from harness.regression.flips import find_flips
 
         pair = comparison.suites[0].pair
-        flips = [one for suite in comparison.suites for one in find_flips(path, suite, MOST_ITEMS)]
+        flips = [one for part in find_flips(path, comparison.suites, MOST_ITEMS) for one in part]
         return flip_rows(flips, pair.base.checkpoint, pair.cand.checkpoint)
     latest = next((panel.latest for panel in subject.panels if panel.latest is not None), None)
     if latest is None:

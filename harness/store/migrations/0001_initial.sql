@@ -45,7 +45,7 @@ CREATE TABLE evaluations (
     samples        BIGINT NOT NULL,
     seed           BIGINT NOT NULL,
     engine         VARCHAR,
-    state          VARCHAR NOT NULL,    -- running, complete
+    state          VARCHAR NOT NULL,    -- running, complete, void (the checkpoint was replaced)
     planned        BIGINT NOT NULL,     -- planned = done + failed once complete
     done           BIGINT NOT NULL,
     failed         BIGINT NOT NULL,
