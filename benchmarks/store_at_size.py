@@ -83,6 +83,7 @@ def make_store(path: Path, generations: int) -> int:
     runs = max(1, round(generations / (CHECKPOINTS * len(SUITES) * ITEMS)))
     with duckdb.connect(str(path)) as connection:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET memory_limit = '6GB'")
         connection.execute(f"CREATE TEMP MACRO said(seed, n) AS {_said('seed', 'n')}")
         for suite in SUITES:
             connection.execute(

@@ -14,7 +14,7 @@ from harness.report.page.headline import Tone
 from harness.report.standings import Board, boards
 from harness.store.database import connect
 from harness.store.queries import EvaluationRow, evaluations
-from harness.store.regressions import regressions
+from harness.store.regressions import Regression, regressions
 from harness.store.watched import ROLLED_BACK
 
 NAME = "index.html"
@@ -70,19 +70,22 @@ def entries(path: Path, folder: Path) -> list[Entry]:
         members[is_run, str(row.run) if is_run else row.checkpoint].append(row)
     scored, _ = boards(path, every_checkpoint=True)
     told = _watched(path)
+    broken: dict[str | None, list[Regression]] = defaultdict(list)
+    for one in regressions(path):
+        broken[one.run].append(one)
     found = [
-        _entry(path, folder, name, rows, scored, told.get(name) if is_run else None)
+        _entry(folder, name, rows, scored, broken[name], told.get(name) if is_run else None)
         for (is_run, name), rows in members.items()
     ]
     return sorted(found, key=lambda one: one.measured_at, reverse=True)
 
 
 def _entry(
-    path: Path,
     folder: Path,
     name: str,
     rows: Sequence[EvaluationRow],
     scored: Sequence[Board],
+    broken: Sequence[Regression],
     watched: str | None,
 ) -> Entry:
     ids = {row.id for row in rows}
@@ -96,7 +99,7 @@ def _entry(
             scores.append((board.suite, own[-1].score.mean * 100, line))
     last = max(rows, key=lambda row: (row.step or 0, row.started_at))
     report = report_name(name)
-    verdict, tone = _verdict(path, name, watched)
+    verdict, tone = _verdict(broken, watched)
     return Entry(
         name,
         report if (folder / report).is_file() else "",
@@ -109,9 +112,8 @@ def _entry(
     )
 
 
-def _verdict(path: Path, name: str, watched: str | None) -> tuple[str, Tone]:
+def _verdict(rows: Sequence[Regression], watched: str | None) -> tuple[str, Tone]:
     """From the regressions that are kept and from `harness watch`; nothing is computed anew."""
-    rows = regressions(path, run=name)
     still = [row for row in rows if row.status == "open"]
     if still:
         places = ", ".join(sorted({f"{row.suite} {_place(row.genre)}" for row in still}))
