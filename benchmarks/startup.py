@@ -1,7 +1,7 @@
 """How long the command line takes to answer, and in how much memory, beside other harnesses'.
 
-Whole processes, ours as `python -m harness`, the peers' commands as installed: what each says of its
-use, and what it says of the use of its evaluation. Our leaderboard, which reads a store of 20
+Whole processes, ours as `python -m harness`, the peers' commands as installed: what each says of
+its use, and what it says of the use of its evaluation. Our leaderboard, which reads a store of 20
 checkpoints of 400 items each and computes intervals, stands beside the peers' `--help`.
 
 Usage: python benchmarks/startup.py [--rounds 7] [--json FILE]
