@@ -1,7 +1,7 @@
 """How long the command line takes to answer, and in how much memory, beside other harnesses'.
 
-Whole processes, each contender's own command as its environment installs it: what it says of its
-use, and what it says of the use of its evaluation. Our leaderboard, which reads a store of 20
+Whole processes, ours as `python -m harness`, the peers' commands as installed: what each says of
+its use, and what it says of the use of its evaluation. Our leaderboard, which reads a store of 20
 checkpoints of 400 items each and computes intervals, stands beside the peers' `--help`.
 
 Usage: python benchmarks/startup.py [--rounds 7] [--json FILE]
@@ -42,7 +42,7 @@ def fill(store: Path) -> None:
 
 def contenders(store: Path, result: Result) -> dict[str, dict[str, list[str]]]:
     """Peer -> what -> command; ours is the peer ''."""
-    ours = [str(Path(sys.executable).with_name("harness"))]
+    ours = [sys.executable, "-m", "harness"]
     commands = {
         "": {
             "--help": [*ours, "--help"],
