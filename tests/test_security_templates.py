@@ -71,7 +71,8 @@ def test_nothing_of_python_is_reached(process: TemplateProcess, text: str) -> No
     ],
 )  # fmt: skip
 def test_what_does_not_end_is_stopped(monkeypatch: pytest.MonkeyPatch, text: str, why: str) -> None:
-    monkeypatch.setattr(template, "SECONDS", 2.0)
+    if why == "end":  # on a busy machine a GiB is not filled in two seconds
+        monkeypatch.setattr(template, "SECONDS", 2.0)
     process = TemplateProcess()
     process.render("", {}, TALK)
     began = time.monotonic()

@@ -260,7 +260,12 @@ def test_repetitive_answers_are_counted_by_checkpoint(tmp_path: Path) -> None:
                 key = f"{step}-{number}"
                 text = "あいう" * 40 if number == 0 and step == 10 else "三つあります。"
                 request = {"key": key, "evaluation": f"e{step}", "kind": "answer"}
-                answer = {"key": key, "text": text, "finish_reason": "stop"}
+                answer = {
+                    "key": key,
+                    "fingerprint": f"f{step}",
+                    "text": text,
+                    "finish_reason": "stop",
+                }
                 add_row(connection, "requests", request)
                 add_row(connection, "generations", answer)
     health = training_health(store, "demo")

@@ -76,9 +76,12 @@ def command(
     act = retention.plan if dry_run else retention.prune
     found = act(path, policy, sorted({*files, *_lying_about(path)}))
     _print(found, output, dry_run)
-    if not dry_run and found.removed and compact:
-        from harness.store.copying import compact as give_back
+    if dry_run or not compact:
+        return
+    from harness.store.copying import compact as give_back
+    from harness.store.copying import was_cut_off
 
+    if found.removed or was_cut_off(path):
         before_bytes, after_bytes = give_back(path)
         click.echo(f"{path}: {_size(before_bytes)} → {_size(after_bytes)}", err=bool(output))
 

@@ -30,7 +30,7 @@ def compact(path: Path) -> tuple[int, int]:
     the old one's name. Meanwhile others read; who writes spools and waits. A kill leaves the store
     as it was. Raises HarnessError where the disk has no room for the copy.
     """
-    draft = path.with_name(path.name + ".compacting")
+    draft = _compacting(path)
     with _held(path) as store, _made(draft):
         before = path.stat().st_size
         store.execute(f"ATTACH {quoted(draft)} AS draft")
@@ -42,6 +42,15 @@ def compact(path: Path) -> tuple[int, int]:
         draft.replace(path)
         _sync(path.parent)
     return before, after
+
+
+def was_cut_off(path: Path) -> bool:
+    """Whether a compaction of the store was killed, or is under way."""
+    return _compacting(path).exists()
+
+
+def _compacting(path: Path) -> Path:
+    return path.with_name(path.name + ".compacting")
 
 
 def backup(path: Path, target: Path) -> int:

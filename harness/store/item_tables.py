@@ -76,7 +76,7 @@ JOIN {rows_of("scores")} s ON s.key = r.key AND s.protocol_hash = e.protocol_has
 GROUP BY ALL ORDER BY d.side, s.metric, item"""
 _ITEMS = """
 SELECT rowid AS item, genre, coalesce(dataset, '') AS dataset, coalesce("cluster", hash) AS cluster,
-       CAST(level AS DOUBLE) AS level, coalesce(CAST(seen AS INTEGER), -1) AS seen
+       coalesce(CAST(level AS DOUBLE), 'NaN') AS level, coalesce(CAST(seen AS INTEGER), -1) AS seen
 FROM items WHERE hash IN (
     SELECT item_hash FROM requests WHERE evaluation IN (SELECT unnest($ids))
 ) ORDER BY item"""

@@ -190,7 +190,6 @@ def as_column(table: pa.Table, name: str, rows: Labels) -> Column:
 
 
 def as_floats(table: pa.Table, name: str) -> Floats:
-    """A column of numbers, NaN for NULL."""
-    column = table.column(name).cast(pa.float64()).fill_null(float("nan"))
-    answer: Floats = numbers(column)
+    """A column of numbers, without NULL."""
+    answer: Floats = numbers(table.column(name)).astype(np.float64)
     return answer
