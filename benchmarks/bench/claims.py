@@ -107,7 +107,9 @@ CLAIMS = (
         "Whole processes. pandas reads the two evaluations from JSONL, pairs them and gives items, "
         "means and changes by metric, genre and dataset; `harness compare` gives those and "
         "clustered intervals, exact tests, corrected p, verdicts, the items that would settle it, "
-        "and flipped items with their texts.",
+        "and flipped items with their texts. The ratio hangs on the texts, which pandas has to "
+        "read and we do not: prompts here have some 300 characters. With texts of a few words one "
+        "round gave 0.41 of processor, before our imports were mended.",
         {
             "pandas": "About a third of our processor time is imports (SciPy, DuckDB, Arrow); the "
             "rest also pays for the tests, intervals and texts that pandas is not asked for.",
