@@ -75,9 +75,12 @@ class LineWorker:
         assert self.process.stdout is not None
         end = time.monotonic() + timeout
         handle, read = self.process.stdout.fileno(), bytearray()
+        # Not select(), which takes no descriptor beyond 1023: a program may have many files open.
+        ready = select.poll()
+        ready.register(handle, select.POLLIN)
         while not read.endswith(b"\n"):
             left = end - time.monotonic()
-            if left <= 0 or not select.select([handle], [], [], left)[0]:
+            if left <= 0 or not ready.poll(1000 * left):
                 return None
             piece = os.read(handle, 65536)
             if not piece:
