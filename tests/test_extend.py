@@ -10,7 +10,7 @@ import pytest
 
 from harness.errors import HarnessError
 from training.extend import may_extend, roll_back
-from training.run_directory import put_aside
+from training.run_directory import all_put_aside, checkpoints, put_checkpoints_aside
 
 COMPONENTS = {"web": {"probe": "text"}, "crawl": {"path": "crawl.jsonl"}}
 WEB = {"name": "web", "weights": {"web": 1.0}, "steps": 100}
@@ -68,7 +68,7 @@ def test_a_run_is_taken_back_to_a_step_whose_state_is_kept_and_twice_is_once(
     roll_back(tmp_path, 120, "round-02")
 
     assert [path.name for path in sorted(tmp_path.glob("step_*"))] == ["step_000100", "step_000120"]
-    (aside,) = put_aside(tmp_path)
+    (aside,) = all_put_aside(tmp_path)
     assert (aside.branch, aside.step) == ("rolled_back/round-02", 120)
     assert [path.name for path in aside.checkpoints] == ["step_000140"]
     assert [path.name for path in sorted((tmp_path / "megatron").iterdir())] == [
@@ -79,3 +79,13 @@ def test_a_run_is_taken_back_to_a_step_whose_state_is_kept_and_twice_is_once(
     assert [json.loads(line) for line in lines] == [{"step": 120, "event": "rollback to step 120"}]
     with pytest.raises(HarnessError, match="keep_states"):
         roll_back(tmp_path, 140, "round-03")
+
+
+def test_steps_are_ordered_as_numbers_beyond_a_million(tmp_path: Path) -> None:
+    for step in (999_000, 1_000_000, 1_001_000):
+        (tmp_path / f"step_{step:06d}").mkdir()
+    assert [path.name for path in checkpoints(tmp_path)][-1] == "step_1001000"
+    put_checkpoints_aside(tmp_path, 999_000, "1")
+    assert [path.name for path in checkpoints(tmp_path)] == ["step_999000"]
+    put_checkpoints_aside(tmp_path, 1_000_000, "2")
+    assert [one.step for one in all_put_aside(tmp_path)] == [999_000, 1_000_000]

@@ -88,25 +88,24 @@ def test_every_condition_must_hold(store: Path) -> None:
     assert removed(retention.plan(store, retention.Policy(before, ("lion",), 1))) == []
 
 
+def regression(baseline: str, candidate: str) -> Regression:
+    return Regression(
+        baseline=baseline,
+        candidate=candidate,
+        protocol_hash="p",
+        suite="made-up",
+        genre="math",
+        dataset="all",
+        metric="strict",
+        evidence={},
+        policy={},
+        policy_hash="h",
+    )
+
+
 def test_what_something_rests_on_stays(store: Path, tmp_path: Path) -> None:
     ids = {step: made(step).id for step in STEPS}
-    record(
-        store,
-        [
-            Regression(
-                baseline=ids[100],
-                candidate=ids[200],
-                protocol_hash="p",
-                suite="made-up",
-                genre="math",
-                dataset="all",
-                metric="strict",
-                evidence={},
-                policy={},
-                policy_hash="h",
-            )
-        ],
-    )
+    record(store, [regression(ids[100], ids[200])])
     add_watched(
         store,
         Watched(
@@ -198,23 +197,7 @@ def test_an_evaluation_of_a_replaced_checkpoint_goes_and_counts_for_nothing(
 ) -> None:
     path = tmp_path / "results.duckdb"
     keep(path, made(100), made(200), made(300, state="void"), made(400, state="void"))
-    record(
-        path,
-        [
-            Regression(
-                baseline=made(200).id,
-                candidate=made(400).id,
-                protocol_hash="p",
-                suite="made-up",
-                genre="math",
-                dataset="all",
-                metric="strict",
-                evidence={},
-                policy={},
-                policy_hash="h",
-            )
-        ],
-    )
+    record(path, [regression(made(200).id, made(400).id)])
     # The last checkpoint that the run has is 200; a verdict is worth more than a void evaluation.
     plan = retention.prune(path, retention.Policy(keep_last=1))
     assert removed(plan) == ["tiger/step_100", "tiger/step_300"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError
-from training.run_directory import checkpoint_path, checkpoints, claim, put_checkpoints_aside
+from training.run_directory import checkpoints, claim, put_checkpoints_aside, step_of
 
 SETTINGS = "pretrain.json"
 # Settings that the mixture of a file takes the place of.
@@ -103,8 +103,7 @@ def roll_back(output: Path, step: int, name: str) -> None:
             f"{output}: cannot go back to step {step}, whose state is no longer kept; raise "
             "keep_states"
         )
-    last = checkpoint_path(output, step).name
-    if any(path.name > last for path in checkpoints(output)):
+    if any(step_of(path) > step for path in checkpoints(output)):
         append_line(output, {"step": step, "event": f"rollback to step {step}"})
     put_aside(output, step, name)
 

@@ -136,12 +136,12 @@ class HarnessHook:
         own in the store: later checkpoints of the same steps are others."""
         from harness.checkpoint import discover
         from harness.store.watched import mark_rolled_back
-        from training.run_directory import put_aside
+        from training.run_directory import all_put_aside, step_of
 
         assert self.run is not None
         standing = [row for row in self._rows(self._watch()) if row.stands]
-        for aside in put_aside(self.run):
-            paths = {int(path.name.removeprefix("step_")): path for path in aside.checkpoints}
+        for aside in all_put_aside(self.run):
+            paths = {step_of(path): path for path in aside.checkpoints}
             away = [
                 row
                 for row in standing

@@ -34,7 +34,12 @@ def checkpoint_path(output: Path, step: int) -> Path:
 
 def checkpoints(output: Path) -> list[Path]:
     """The complete checkpoints of a run, by step."""
-    return sorted(path for path in output.glob("step_*") if path.is_dir())
+    return sorted((path for path in output.glob("step_[0-9]*") if path.is_dir()), key=step_of)
+
+
+def step_of(checkpoint: Path) -> int:
+    """The step that a checkpoint's name tells; from a million on it is longer than the others."""
+    return int(checkpoint.name.removeprefix("step_"))
 
 
 def put_checkpoints_aside(output: Path, step: int, name: str) -> None:
@@ -44,11 +49,11 @@ def put_checkpoints_aside(output: Path, step: int, name: str) -> None:
     aside.mkdir(parents=True, exist_ok=True)
     (aside / _BACK).write_text(json.dumps({"to_step": step}), encoding="utf-8")
     for path in checkpoints(output):
-        if path.name > checkpoint_path(output, step).name:
+        if step_of(path) > step:
             path.rename(aside / path.name)
 
 
-def put_aside(output: Path) -> list[PutAside]:
+def all_put_aside(output: Path) -> list[PutAside]:
     """What was put aside of a run, by branch."""
     return [
         PutAside(
